@@ -1,0 +1,2 @@
+# Installation of the program, the library, headers and package files.
+install(TARGETS mmcbench RUNTIME DESTINATION bin)

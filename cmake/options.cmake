@@ -1,0 +1,17 @@
+# Build options and the flags that all targets share.
+option(MMC_TESTS "Build the tests (needs GoogleTest)" ON)
+option(MMC_WERROR "Treat warnings as errors" ON)
+set(MMC_ONEDNN AUTO CACHE STRING "oneDNN provider: AUTO, ON or OFF")
+set(MMC_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
+set_property(CACHE MMC_ONEDNN PROPERTY STRINGS AUTO ON OFF)
+
+# Floating point: contraction is allowed (fused multiply-add), reassociation is not.
+add_library(mmc_warnings INTERFACE)
+target_compile_options(mmc_warnings INTERFACE
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+  $<$<BOOL:${MMC_WERROR}>:-Werror> -fno-math-errno)
+if(MMC_SANITIZE)
+  add_compile_options(-fsanitize=${MMC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MMC_SANITIZE})
+endif()

@@ -1,0 +1,72 @@
+/* A backend: device memory and a table of fused operations (DESIGN, decision 2). cpu is complete; cuda fills the same
+ * table.
+ *
+ * Everything above this header is the same for both: it never reads or writes device memory except through
+ * upload/download. Operations are enqueued in order; download, sync and the close function wait.
+ *
+ *     mmc_backend *be;
+ *     MMC_TRY(mmc_backend_open(&be, &(mmc_backend_options){.backend = "cpu", .provider = "auto"}));
+ *     MMC_TRY(be->memory->alloc(be, &p, bytes));
+ *     ...
+ *     mmc_backend_close(be);
+ */
+#ifndef MMC_RUNTIME_BACKEND_H
+#define MMC_RUNTIME_BACKEND_H
+
+#include "kernels/flat.h"
+#include "kernels/unit.h"
+#include "runtime/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mmc_backend mmc_backend;
+
+typedef struct mmc_backend_options {
+    const char *backend;   /* "auto", "cpu", "cuda"; NULL: auto */
+    const char *provider;  /* "auto", "own", "onednn", "reference", "cudnn"; NULL: auto */
+    const char *precision; /* "fp32", "tf32", "bf16"; NULL: the backend's default (cpu: fp32 only) */
+    int device;
+    int threads; /* 0: all cores this process may use */
+} mmc_backend_options;
+
+/* Memory of the device. Errors: MMC_ERR_MEMORY says how much was asked for. */
+typedef struct mmc_memory_ops {
+    mmc_status (*alloc)(mmc_backend *be, void **out,
+                        size_t size);       /* 64-byte aligned, contents undefined. Owns: the caller */
+    void (*free)(mmc_backend *be, void *p); /* NULL is fine */
+    mmc_status (*upload)(mmc_backend *be, void *device, const void *host, size_t size);
+    mmc_status (*download)(mmc_backend *be, void *host, const void *device, size_t size);
+    mmc_status (*copy)(mmc_backend *be, void *out, const void *in, size_t size);
+    mmc_status (*zero)(mmc_backend *be, void *out, size_t size);
+    mmc_status (*sync)(mmc_backend *be);
+} mmc_memory_ops;
+
+struct mmc_backend {
+    const mmc_memory_ops *memory;
+    const mmc_unit_ops *unit;
+    const mmc_flat_ops *flat;
+    void *state;       /* the backend's own */
+    char name[8];      /* "cpu", "cuda" */
+    char provider[16]; /* resolved: never "auto" */
+    char precision[8];
+    char device[96];     /* as in every record: CPU or GPU name */
+    char isa[16];        /* instruction set the kernels run with: "avx512", "avx2", "baseline", "sm_90", ... */
+    char libraries[128]; /* libraries in use with versions, "onednn 2.6.3; ..." */
+    int threads;
+    int max_sets; /* weight sets that are worth evaluating together; 1 on a CPU */
+};
+
+/* Opens a backend. Errors: MMC_ERR_USAGE for an unknown name (lists the known ones), MMC_ERR_MISSING where the library
+ * or device is not there (what to install), MMC_ERR_UNSUPPORTED for a precision that the backend lacks. Owns: the
+ * caller closes. */
+mmc_status mmc_backend_open(mmc_backend **out, const mmc_backend_options *options);
+
+/* Waits for the work in hand and frees the backend; NULL is fine. Memory allocated from it must be freed before. */
+void mmc_backend_close(mmc_backend *be);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,101 @@
+/* Training from scratch or from a checkpoint (SPEC 3), and the bends of a curve (SPEC 4): one loop, two losses.
+ *
+ * Loss of a step: mean cross-entropy at the trained weights, or at gamma(t) of a curve with t ~ U(0,1) drawn per step
+ * and the step size lr * b(t), b the weight of the bend at t. Update: v <- m v + g + wd w; w <- w - lr v.
+ *
+ *     mmc_train_config config = mmc_train_defaults();
+ *     config.epochs = 4; ...
+ *     MMC_TRY(mmc_train(&result, be, model, &data, &config, &hooks));
+ */
+#ifndef MMC_RUNTIME_TRAIN_H
+#define MMC_RUNTIME_TRAIN_H
+
+#include "runtime/backend.h"
+#include "runtime/checkpoint.h"
+#include "runtime/counterfactual.h"
+#include "runtime/progress.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum mmc_schedule_kind { MMC_SCHEDULE_STEP, MMC_SCHEDULE_COSINE, MMC_SCHEDULE_CONSTANT } mmc_schedule_kind;
+
+enum { MMC_SCHEDULE_STEPS = 8 };
+
+typedef struct mmc_schedule {
+    mmc_schedule_kind kind;
+    int step_count,
+        step_epoch[MMC_SCHEDULE_STEPS]; /* STEP: lr is multiplied by factor from these epochs (0-based) on */
+    double factor;
+    bool cosine_authors; /* COSINE: lags by one iteration */
+} mmc_schedule;
+
+/* "step:40,80:0.1", "cosine", "constant". Errors: MMC_ERR_USAGE. */
+mmc_status mmc_schedule_parse(mmc_schedule *out, const char *text);
+void mmc_schedule_format(char *out, size_t size, const mmc_schedule *s);
+
+/* Learning rate of `step` (0-based over the whole run) of `epochs` x `steps_per_epoch`. */
+double mmc_schedule_rate(const mmc_schedule *s, double base, int64_t step, int epochs, int64_t steps_per_epoch);
+
+typedef struct mmc_train_config {
+    int epochs, batch;
+    double lr, momentum, decay;
+    mmc_schedule schedule;
+    bool schedule_default; /* the SPEC's steps for these epochs: floor(.4 E), floor(.8 E) (bends: every 10) */
+    double cue;            /* cue proportion p of the training images */
+    uint64_t seed;
+    bool sequential;      /* batches in file order instead of reshuffled each epoch */
+    bool curves;          /* evaluate test NC and test C after every epoch (learning curves) */
+    bool log_steps;       /* call on_step */
+    int evaluation_batch; /* 0: 256 */
+    /* bends: train theta_12 of a quadratic (bends 1), or the bends of a polyline or Bezier curve */
+    const struct mmc_curve
+        *curve;             /* NULL: plain training. Its end points are fixed; its bends are the start and the result */
+    const double *curve_t;  /* given t for each step instead of Philox's (tests); NULL */
+    const char *state_path; /* where the training state is kept for --resume; NULL: nowhere */
+    bool resume;            /* go on from state_path if it is there (same configuration, else MMC_ERR_MISMATCH) */
+    const char
+        *fingerprint; /* what must be equal for a bit-identical resume (threads, ISA, libraries, configuration) */
+} mmc_train_config;
+
+/* SPEC 3's from-scratch values: 100 epochs, batch 256, lr .1, momentum .9, decay 1e-4, the SPEC's steps, p 0, seed 1.
+ */
+mmc_train_config mmc_train_defaults(void);
+/* SPEC 4's midpoint values: 15 epochs, batch 128, lr .1 x .1 every 10 epochs. */
+mmc_train_config mmc_midpoint_defaults(void);
+
+typedef struct mmc_epoch_row {
+    int epoch;             /* from 1 */
+    double loss, accuracy; /* of the batches as trained */
+    double lr;             /* of the epoch's last step */
+    double images_per_s;
+    double test_nc, test_c; /* accuracy, NAN unless curves */
+} mmc_epoch_row;
+
+typedef struct mmc_train_hooks {
+    mmc_progress progress;
+    void (*on_epoch)(void *user, const mmc_epoch_row *row);
+    void (*on_step)(void *user, int64_t step, double loss, double lr); /* loss of the batch before its update */
+    void *user;
+} mmc_train_hooks;
+
+typedef struct mmc_train_result {
+    float *state;          /* plain: (state_count); curve: bends x state_count. Owns: the caller frees */
+    mmc_epoch_row *epochs; /* (epoch_count). Owns: the caller frees */
+    int epoch_count;
+    double wall_s;
+    int64_t images; /* images trained on, this process */
+} mmc_train_result;
+
+/* Trains. start: initial state (state_count), NULL: mmc_model_init(seed); ignored with a curve.
+ * Errors: MMC_ERR_WRONG when the loss is no longer finite (says the step), MMC_ERR_INTERRUPTED (state kept),
+ * MMC_ERR_MISMATCH. */
+mmc_status mmc_train(mmc_train_result *out, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,
+                     const mmc_train_config *config, const float *start, const mmc_train_hooks *hooks);
+void mmc_train_result_close(mmc_train_result *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
