@@ -1,0 +1,51 @@
+/* Scales: how much of the paper's protocol a run does (DESIGN, decision 9), one constant struct each.
+ *
+ *     const mmc_scale *quick = mmc_scale_find("quick");
+ */
+#ifndef MMC_SUITES_SCALE_H
+#define MMC_SUITES_SCALE_H
+
+#include "runtime/path.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { MMC_SCALE_CUES_MAX = 8, MMC_SCALE_DATASETS_MAX = 4, MMC_SCALE_SUITES_MAX = 24 };
+
+/* Training of one kind of job; batch size, learning rate and its steps (SPEC 3, 4). */
+typedef struct mmc_scale_training {
+    int epochs, batch;
+    double lr;
+    const char *schedule; /* "step:40,80:0.1", ...; NULL: the protocol's own steps for these epochs */
+} mmc_scale_training;
+
+typedef struct mmc_scale {
+    const char *name, *about;
+    bool reduced; /* not the paper's protocol: reports never set its numbers beside the paper's as if alike */
+    int width;    /* channels of the first stage */
+    int32_t limit_train, limit_test; /* 0: the whole split */
+    int seeds;
+    mmc_scale_training scratch, midpoint;
+    double cues[MMC_SCALE_CUES_MAX]; /* of the suite's, those run here; 0 ends the list; none: all */
+    int points;
+    mmc_bn_mode bn;
+    int bn_batch;
+    int32_t bn_images;       /* of the train split; 0: all */
+    const char *stand_in[2]; /* where the first is not found under --data, the second; NULL: none */
+    const char *datasets[MMC_SCALE_DATASETS_MAX]; /* of a suite with several, those run here; none: all */
+    const char *suites[MMC_SCALE_SUITES_MAX];     /* the default set */
+    double connected_dip;                         /* "connected": dip at most this (SPEC 4) */
+    double claim_margin;                          /* a value nearer to its limit than this decides nothing */
+    double claim_accuracy; /* end points below this on their own data decide nothing: not trained far enough */
+} mmc_scale;
+
+const mmc_scale *const *mmc_scale_all(size_t *count);
+
+/* NULL: there is none of this name. */
+const mmc_scale *mmc_scale_find(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
