@@ -30,6 +30,9 @@ typedef enum mmc_dtype {
     MMC_DTYPE_I8,
     MMC_DTYPE_U8,
     MMC_DTYPE_BOOL,
+    MMC_DTYPE_U16,
+    MMC_DTYPE_U32,
+    MMC_DTYPE_U64,
     MMC_DTYPE_COUNT
 } mmc_dtype;
 
@@ -56,7 +59,8 @@ typedef struct mmc_safetensors {
     size_t size;
 } mmc_safetensors;
 
-/* Reads a whole file. Errors: MMC_ERR_MISSING, MMC_ERR_IO, MMC_ERR_FORMAT naming file, place and remedy. */
+/* Reads a whole file. Errors: MMC_ERR_MISSING, MMC_ERR_IO, MMC_ERR_MEMORY; MMC_ERR_FORMAT naming file, place and
+ * remedy; MMC_ERR_MISMATCH for a data type of the format that this program has no use for (8-bit floats). */
 mmc_status mmc_safetensors_open(mmc_safetensors *out, const char *path);
 
 /* The same from memory (copied); `what` names it in messages. */
@@ -70,7 +74,10 @@ mmc_status mmc_safetensor_to_f32(float *out, const mmc_safetensor *t);
 
 void mmc_safetensors_close(mmc_safetensors *file);
 
-/* Writes tensors (name, dtype, rank, shape, data are read) and metadata; temporary name, fsync, rename. */
+/* Writes tensors (name, dtype, rank, shape, data are read) and metadata by mmc_file_write. The header keeps the order
+ * given; the data are laid out by falling element size, so that every tensor is aligned to its element.
+ * Errors: MMC_ERR_SHAPE (rank, negative extent, overflow), MMC_ERR_FORMAT (a name twice, or not UTF-8), MMC_ERR_IO,
+ *         MMC_ERR_MEMORY */
 mmc_status mmc_safetensors_write(const char *path, const mmc_safetensor *tensors, size_t count, const char *const *keys,
                                  const char *const *values, size_t metadata_count);
 
