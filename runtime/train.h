@@ -14,29 +14,11 @@
 #include "runtime/checkpoint.h"
 #include "runtime/counterfactual.h"
 #include "runtime/progress.h"
+#include "runtime/schedule.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum mmc_schedule_kind { MMC_SCHEDULE_STEP, MMC_SCHEDULE_COSINE, MMC_SCHEDULE_CONSTANT } mmc_schedule_kind;
-
-enum { MMC_SCHEDULE_STEPS = 8 };
-
-typedef struct mmc_schedule {
-    mmc_schedule_kind kind;
-    int step_count,
-        step_epoch[MMC_SCHEDULE_STEPS]; /* STEP: lr is multiplied by factor from these epochs (0-based) on */
-    double factor;
-    bool cosine_authors; /* COSINE: lags by one iteration */
-} mmc_schedule;
-
-/* "step:40,80:0.1", "cosine", "constant". Errors: MMC_ERR_USAGE. */
-mmc_status mmc_schedule_parse(mmc_schedule *out, const char *text);
-void mmc_schedule_format(char *out, size_t size, const mmc_schedule *s);
-
-/* Learning rate of `step` (0-based over the whole run) of `epochs` x `steps_per_epoch`. */
-double mmc_schedule_rate(const mmc_schedule *s, double base, int64_t step, int epochs, int64_t steps_per_epoch);
 
 typedef struct mmc_train_config {
     int epochs, batch;
