@@ -1,7 +1,55 @@
 /* The program: commands over the library. Only this file exits. */
-#include <stdio.h>
+#include "runtime/version.h"
+#include "suites/command.h"
+#include "suites/interrupt.h"
 
-int main(void) {
-    fputs("mmcbench: no command\n", stderr);
-    return 2;
+extern char **environ;
+
+static void warn(void *user, const char *line) {
+    mmc_output_message(user, "%s", line);
+}
+
+static void print_version(mmc_output *out) {
+    const mmc_version *v = mmc_version_get();
+    mmc_cell cells[] = {mmc_cell_text("version", v->version), mmc_cell_text("commit", v->commit),
+                        mmc_cell_bool("dirty", v->dirty), mmc_cell_text("compiler", v->compiler),
+                        mmc_cell_text("build", v->build_type)};
+    if (out->json)
+        mmc_output_row(out, cells, sizeof cells / sizeof *cells, NULL);
+    else
+        mmc_output_line(out, "mmcbench %s (%.12s%s, %s, %s)", v->version, v->commit, v->dirty ? ", dirty" : "",
+                        v->compiler, v->build_type);
+}
+
+typedef mmc_status (*command_function)(const mmc_options *options, mmc_output *out);
+
+static const command_function functions[MMC_COMMAND_COUNT] = {
+    [MMC_COMMAND_HELP] = mmc_command_help,
+};
+
+static mmc_status run(int argc, char **argv, mmc_output *out) {
+    mmc_options options;
+    MMC_TRY(mmc_options_parse(&options, argc, argv, environ, warn, out));
+    out->json = options.json;
+    out->quiet = options.quiet;
+    if (options.version)
+        print_version(out);
+    else if (options.help)
+        mmc_help_print(out->rows, options.command);
+    else
+        return functions[options.command](&options, out);
+    return MMC_OK;
+}
+
+int main(int argc, char **argv) {
+    mmc_interrupt_install();
+    mmc_output out;
+    mmc_output_init(&out, stdout, stderr, false, false);
+    mmc_status status = run(argc, argv, &out);
+    if (status != MMC_OK)
+        mmc_output_message(&out, "%s", mmc_error_message());
+    mmc_status closed = mmc_output_close(&out);
+    if (closed != MMC_OK)
+        mmc_output_message(&out, "%s", mmc_error_message());
+    return mmc_status_exit_code(status != MMC_OK ? status : closed);
 }

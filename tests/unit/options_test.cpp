@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <map>
+#include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -226,4 +230,78 @@ TEST(Options, HelpAndVersionNeedNoCommand) {
     EXPECT_EQ(p.status, MMC_OK);
     EXPECT_TRUE(p.options.help);
     EXPECT_EQ(p.options.command, MMC_COMMAND_TRAIN);
+}
+
+namespace {
+
+struct Entry {
+    std::string argument, shown, takers;
+};
+
+// The entries of "## Options" in docs/commands.md: name -> argument, default, commands.
+std::map<std::string, Entry> documented() {
+    std::ifstream file(MMC_SOURCE_DIR "/docs/commands.md");
+    EXPECT_TRUE(file.good());
+    std::map<std::string, Entry> entries;
+    std::string line, entry;
+    bool options = false;
+    auto finish = [&] {
+        static const std::regex form(R"(\* `--([a-z-]+)(?: ([^`]+))?`(?: \(([^)]*)\))?: .*\. +Taken by: ([a-z, ]+)\.)");
+        std::smatch m;
+        if (entry.empty())
+            return;
+        EXPECT_TRUE(std::regex_match(entry, m, form)) << entry;
+        if (!m.empty())
+            EXPECT_TRUE(entries.insert({m[1], {m[2], m[3], m[4]}}).second) << entry;
+        entry.clear();
+    };
+    while (std::getline(file, line)) {
+        if (line.rfind("## ", 0) == 0)
+            options = line == "## Options";
+        if (!options)
+            continue;
+        if (line.rfind("* ", 0) == 0) {
+            finish();
+            entry = line;
+        } else if (line.rfind("  ", 0) == 0)
+            entry += line.substr(1);
+    }
+    finish();
+    return entries;
+}
+
+} // namespace
+
+TEST(Options, TheDocumentationHoldsExactlyTheTable) {
+    auto entries = documented();
+    for (int i = 0; i < MMC_OPTION_COUNT; i++) {
+        const mmc_option_info *info = mmc_option_find(static_cast<mmc_option_id>(i));
+        auto found = entries.find(info->name);
+        ASSERT_NE(found, entries.end()) << "docs/commands.md lacks --" << info->name;
+        const Entry &e = found->second;
+        EXPECT_EQ(e.argument, info->argument ? info->argument : "") << info->name;
+        EXPECT_EQ(e.shown, info->shown ? info->shown : info->initial ? info->initial : "") << info->name;
+        std::string takers;
+        bool every = true;
+        for (int c = 0; c < MMC_COMMAND_COUNT; c++)
+            if (info->commands & (1u << c))
+                takers += (takers.empty() ? "" : ", ") + std::string(mmc_command_name(static_cast<mmc_command_id>(c)));
+            else
+                every = false;
+        EXPECT_EQ(e.takers, every ? "every command" : takers) << info->name;
+        entries.erase(found);
+    }
+    for (auto &e : entries)
+        ADD_FAILURE() << "docs/commands.md describes --" << e.first << ", which the program lacks";
+}
+
+TEST(Options, EveryCommandHasItsSection) {
+    std::ifstream file(MMC_SOURCE_DIR "/docs/commands.md");
+    std::stringstream text;
+    text << file.rdbuf();
+    for (int c = 0; c < MMC_COMMAND_COUNT; c++) {
+        std::string name = mmc_command_name(static_cast<mmc_command_id>(c));
+        EXPECT_TRUE(std::regex_search(text.str(), std::regex("\n## `" + name + "[` ]"))) << name;
+        EXPECT_TRUE(std::regex_search(text.str(), std::regex("\n\\* `" + name + "[` ]"))) << name;
+    }
 }
