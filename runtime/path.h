@@ -56,6 +56,7 @@ typedef struct mmc_path_result {
     int row_count;
     int64_t image_forwards_defined; /* points x (BN images + sets x samples): what the procedure asks for */
     int64_t image_forwards;         /* really run */
+    int64_t image_forwards_bn;      /* those of them that estimated batch norm; the rest evaluated */
     int bn_batches_skipped;         /* leading batches left out at each point */
     double wall_s, bn_s, eval_s;
 } mmc_path_result;
