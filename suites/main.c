@@ -24,6 +24,7 @@ static void print_version(mmc_output *out) {
 typedef mmc_status (*command_function)(const mmc_options *options, mmc_output *out);
 
 static const command_function functions[MMC_COMMAND_COUNT] = {
+    [MMC_COMMAND_INFO] = mmc_command_info,
     [MMC_COMMAND_HELP] = mmc_command_help,
 };
 
@@ -36,6 +37,8 @@ static mmc_status run(int argc, char **argv, mmc_output *out) {
         print_version(out);
     else if (options.help)
         mmc_help_print(out->rows, options.command);
+    else if (!functions[options.command])
+        return mmc_fail(MMC_ERR_UNSUPPORTED, "%s: not in this build", mmc_command_name(options.command));
     else
         return functions[options.command](&options, out);
     return MMC_OK;
