@@ -26,6 +26,10 @@ typedef struct mmc_train_config {
     mmc_schedule schedule;
     bool schedule_default; /* the SPEC's steps for these epochs: floor(.4 E), floor(.8 E) (bends: every 10) */
     double cue;            /* cue proportion p of the training images */
+    const uint8_t *flags;  /* given cue flags of the whole train split instead of p's; NULL */
+    const int32_t *subset; /* indices of the train images to train on, in order; NULL: all. Flags are the split's */
+    int32_t subset_count;
+    const double *rates; /* given rate of each step of the run instead of the schedule's (tests); NULL */
     uint64_t seed;
     bool sequential;      /* batches in file order instead of reshuffled each epoch */
     bool curves;          /* evaluate test NC and test C after every epoch (learning curves) */
@@ -33,12 +37,13 @@ typedef struct mmc_train_config {
     int evaluation_batch; /* 0: 256 */
     /* bends: train theta_12 of a quadratic (bends 1), or the bends of a polyline or Bezier curve */
     const struct mmc_curve
-        *curve;             /* NULL: plain training. Its end points are fixed; its bends are the start and the result */
-    const double *curve_t;  /* given t for each step instead of Philox's (tests); NULL */
-    const char *state_path; /* where the training state is kept for --resume; NULL: nowhere */
-    bool resume;            /* go on from state_path if it is there (same configuration, else MMC_ERR_MISMATCH) */
-    const char
-        *fingerprint; /* what must be equal for a bit-identical resume (threads, ISA, libraries, configuration) */
+        *curve;            /* NULL: plain training. Its end points are fixed; its bends are the start and the result */
+    const double *curve_t; /* given t for each step of the run instead of Philox's (tests); NULL */
+    /* The training state is kept at state_path after every epoch and on interruption; resume goes on from it if it is
+     * there and its configuration is the same, else MMC_ERR_MISMATCH. The caller removes it. NULL: kept nowhere. */
+    const char *state_path;
+    bool resume;
+    const char *fingerprint; /* what else must be equal for a bit-identical resume (commit, files); NULL: nothing */
 } mmc_train_config;
 
 /* SPEC 3's from-scratch values: 100 epochs, batch 256, lr .1, momentum .9, decay 1e-4, the SPEC's steps, p 0, seed 1.
@@ -52,7 +57,7 @@ typedef struct mmc_epoch_row {
     double loss, accuracy; /* of the batches as trained */
     double lr;             /* of the epoch's last step */
     double images_per_s;
-    double test_nc, test_c; /* accuracy, NAN unless curves */
+    double test_nc, test_c; /* accuracy, NAN unless curves (never for the bends of a curve) */
 } mmc_epoch_row;
 
 typedef struct mmc_train_hooks {
@@ -72,7 +77,8 @@ typedef struct mmc_train_result {
 
 /* Trains. start: initial state (state_count), NULL: mmc_model_init(seed); ignored with a curve.
  * Errors: MMC_ERR_WRONG when the loss is no longer finite (says the step), MMC_ERR_INTERRUPTED (state kept),
- * MMC_ERR_MISMATCH. */
+ * MMC_ERR_MISMATCH (classes or rows of the data set are not the model's; another run's state file).
+ * Order: bit-identical from run to run, interrupted or not, at the same thread count and libraries. */
 mmc_status mmc_train(mmc_train_result *out, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,
                      const mmc_train_config *config, const float *start, const mmc_train_hooks *hooks);
 void mmc_train_result_close(mmc_train_result *r);

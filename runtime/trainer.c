@@ -1,0 +1,274 @@
+#include "runtime/trainer.h"
+
+#include "runtime/curve.h"
+#include "runtime/images.h"
+#include "runtime/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct mmc_trainer {
+    mmc_backend *be;
+    const mmc_model *model;
+    const mmc_train_config *config;
+    mmc_schedule schedule;
+    int32_t count;
+    int batch, vectors;
+    int64_t steps;
+    mmc_images images;
+    mmc_network *net;
+    /* host */
+    mmc_sample *samples, *epoch_samples; /* (count) in file order, in the order of the epoch */
+    int32_t *labels, *epoch_labels, *order;
+    /* device */
+    void *d_samples, *d_labels, *d_tally; /* (count), (count), (steps, 2) */
+    void *weights, *velocity;             /* (vectors, state_count), (vectors, parameter_count) */
+    void *ends, *gamma;                   /* curve: (2, state_count), (state_count) */
+};
+
+static bool subset_inside(const mmc_train_config *config, int32_t count) {
+    for (int32_t i = 0; config->subset && i < config->subset_count; i++)
+        if (config->subset[i] < 0 || config->subset[i] >= count)
+            return false;
+    return true;
+}
+
+static mmc_status check(const mmc_model *model, const mmc_dataset *data, const mmc_train_config *config) {
+    if (model->spec.classes != data->classes || model->spec.height != data->height)
+        return mmc_fail(
+            MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be trained on %s (%d classes, %d rows)",
+            model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
+    if (config->epochs < 0 || config->batch < 1)
+        return mmc_fail(MMC_ERR_RANGE, "%d epochs of batches of %d: give 0 or more epochs, and 1 image or more",
+                        config->epochs, config->batch);
+    if (config->curve && config->curve->count < 3)
+        return mmc_fail(MMC_ERR_USAGE, "a curve without a bend has nothing to train; give one bend or more");
+    if (!subset_inside(config, data->train.count))
+        return mmc_fail(MMC_ERR_RANGE, "a chosen training image lies outside the %d of the split", data->train.count);
+    return MMC_OK;
+}
+
+/* The samples to train on, in file order. */
+static mmc_status choose_samples(mmc_trainer *t, const mmc_dataset *data) {
+    mmc_status status = MMC_OK;
+    const mmc_train_config *config = t->config;
+    const size_t all = (size_t)data->train.count, count = (size_t)t->count;
+    mmc_sample *split = malloc(all * sizeof *split);
+    uint8_t *flags = malloc(all);
+    t->samples = malloc(count * sizeof *t->samples);
+    t->epoch_samples = malloc(count * sizeof *t->epoch_samples);
+    t->labels = malloc(count * sizeof *t->labels);
+    t->epoch_labels = malloc(count * sizeof *t->epoch_labels);
+    t->order = malloc(count * sizeof *t->order);
+    if (!split || !flags || !t->samples || !t->epoch_samples || !t->labels || !t->epoch_labels || !t->order) {
+        status = mmc_fail(MMC_ERR_MEMORY, "out of memory: the order of %zu training images", all);
+        goto cleanup;
+    }
+    if (!config->flags)
+        mmc_cue_flags(flags, data->train.labels, data->train.count, data->classes, config->cue);
+    MMC_GOTO(cleanup, mmc_counterfactual_samples(split, data, MMC_SPLIT_TRAIN, MMC_SET_C,
+                                                 config->flags ? config->flags : flags, NULL, config->seed));
+    for (size_t i = 0; i < count; i++) {
+        size_t from = config->subset ? (size_t)config->subset[i] : i;
+        t->samples[i] = split[from];
+        t->labels[i] = data->train.labels[from];
+    }
+cleanup:
+    free(split);
+    free(flags);
+    return status;
+}
+
+/* Places host vectors one after another in device memory. */
+static mmc_status place(mmc_backend *be, void *out, size_t first, const float *host, size_t count) {
+    return be->memory->upload(be, (float *)out + first, host, count * sizeof(float));
+}
+
+static mmc_status place_start(mmc_trainer *t, const float *start) {
+    const mmc_curve *curve = t->config->curve;
+    const mmc_memory_ops *memory = t->be->memory;
+    const size_t n = t->model->state_count;
+    MMC_TRY(memory->alloc(t->be, &t->weights, (size_t)t->vectors * n * sizeof(float)));
+    const size_t velocity_size = (size_t)t->vectors * t->model->parameter_count * sizeof(float);
+    MMC_TRY(memory->alloc(t->be, &t->velocity, velocity_size));
+    MMC_TRY(memory->zero(t->be, t->velocity, velocity_size));
+    if (!curve)
+        return place(t->be, t->weights, 0, start, n);
+    MMC_TRY(memory->alloc(t->be, &t->gamma, n * sizeof(float)));
+    MMC_TRY(memory->alloc(t->be, &t->ends, 2 * n * sizeof(float)));
+    MMC_TRY(place(t->be, t->ends, 0, curve->point[0], n));
+    MMC_TRY(place(t->be, t->ends, n, curve->point[curve->count - 1], n));
+    for (int v = 0; v < t->vectors; v++)
+        MMC_TRY(place(t->be, t->weights, (size_t)v * n, curve->point[v + 1], n));
+    return MMC_OK;
+}
+
+mmc_status mmc_trainer_create(mmc_trainer **out, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,
+                              const mmc_train_config *config, const float *start) {
+    mmc_status status = MMC_OK;
+    *out = NULL;
+    MMC_TRY(check(model, data, config));
+    mmc_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: a trainer needs %zu bytes", sizeof *t);
+    t->be = be;
+    t->model = model;
+    t->config = config;
+    t->schedule = config->schedule;
+    if (config->schedule_default)
+        t->schedule = config->curve ? mmc_schedule_bends(config->epochs) : mmc_schedule_scratch(config->epochs);
+    t->count = config->subset ? config->subset_count : data->train.count;
+    t->batch = config->batch < t->count ? config->batch : t->count;
+    t->vectors = config->curve ? config->curve->count - 2 : 1;
+    if (t->count < 1) {
+        status = mmc_fail(MMC_ERR_MISSING, "no image to train on in %s", mmc_dataset_name(data->kind));
+        goto fail;
+    }
+    t->steps = (t->count + t->batch - 1) / t->batch;
+    MMC_GOTO(fail, choose_samples(t, data));
+    MMC_GOTO(fail, mmc_images_upload(&t->images, be, data, MMC_SPLIT_TRAIN));
+    MMC_GOTO(fail, mmc_network_create(&t->net, be, model, MMC_NETWORK_TRAIN, t->batch, 1));
+    MMC_GOTO(fail, be->memory->alloc(be, &t->d_samples, (size_t)t->count * sizeof(mmc_sample)));
+    MMC_GOTO(fail, be->memory->alloc(be, &t->d_labels, (size_t)t->count * sizeof(int32_t)));
+    MMC_GOTO(fail, be->memory->alloc(be, &t->d_tally, (size_t)t->steps * 2 * sizeof(double)));
+    MMC_GOTO(fail, place_start(t, start));
+    *out = t;
+    return MMC_OK;
+fail:
+    mmc_trainer_free(t);
+    return status;
+}
+
+void mmc_trainer_free(mmc_trainer *t) {
+    if (!t)
+        return;
+    void *const device[] = {t->d_samples, t->d_labels, t->d_tally, t->weights, t->velocity, t->ends, t->gamma};
+    for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
+        t->be->memory->free(t->be, device[i]);
+    mmc_network_free(t->net);
+    mmc_images_close(&t->images);
+    free(t->samples);
+    free(t->epoch_samples);
+    free(t->labels);
+    free(t->epoch_labels);
+    free(t->order);
+    free(t);
+}
+
+int64_t mmc_trainer_steps(const mmc_trainer *t) {
+    return t->steps;
+}
+
+int32_t mmc_trainer_images(const mmc_trainer *t) {
+    return t->count;
+}
+
+int mmc_trainer_batch(const mmc_trainer *t, int64_t step) {
+    int64_t left = t->count - step * t->batch;
+    return left < t->batch ? (int)left : t->batch;
+}
+
+int mmc_trainer_vectors(const mmc_trainer *t) {
+    return t->vectors;
+}
+
+double mmc_trainer_rate(const mmc_trainer *t, int64_t step) {
+    if (t->config->rates)
+        return t->config->rates[step];
+    return mmc_schedule_rate(&t->schedule, t->config->lr, step, t->config->epochs, t->steps);
+}
+
+const float *mmc_trainer_weights(const mmc_trainer *t, int v) {
+    return (const float *)t->weights + (size_t)v * t->model->state_count;
+}
+
+mmc_status mmc_trainer_begin_epoch(mmc_trainer *t, int epoch) {
+    const mmc_memory_ops *memory = t->be->memory;
+    if (!t->config->sequential)
+        mmc_rng_permutation(t->order, (size_t)t->count, t->config->seed, MMC_RNG_SHUFFLE, (uint32_t)epoch);
+    for (int32_t i = 0; i < t->count; i++) {
+        int32_t from = t->config->sequential ? i : t->order[i];
+        t->epoch_samples[i] = t->samples[from];
+        t->epoch_labels[i] = t->labels[from];
+    }
+    MMC_TRY(memory->upload(t->be, t->d_samples, t->epoch_samples, (size_t)t->count * sizeof *t->epoch_samples));
+    MMC_TRY(memory->upload(t->be, t->d_labels, t->epoch_labels, (size_t)t->count * sizeof *t->epoch_labels));
+    return memory->zero(t->be, t->d_tally, (size_t)t->steps * 2 * sizeof(double));
+}
+
+/* Mean cross-entropy of the batch at `state` in training mode, and its gradient. */
+static mmc_status gradient_at(mmc_trainer *t, const float *state, int64_t step) {
+    const int n = mmc_trainer_batch(t, step);
+    const size_t first = (size_t)step * (size_t)t->batch;
+    MMC_TRY(mmc_network_load(t->net, state, 1));
+    MMC_TRY(mmc_network_render(t->net, &t->images.store, (const mmc_sample *)t->d_samples + first, n));
+    MMC_TRY(mmc_network_forward(t->net));
+    MMC_TRY(t->be->flat->loss(&(mmc_loss_call){.n = n,
+                                               .k = t->model->spec.classes,
+                                               .tally = (double *)t->d_tally + 2 * step,
+                                               .dlogits = mmc_network_dlogits(t->net),
+                                               .gradient_scale = 1.0f / (float)n,
+                                               .logits = mmc_network_logits(t->net),
+                                               .labels = (const int32_t *)t->d_labels + first}));
+    return mmc_network_backward(t->net);
+}
+
+static mmc_status step_plain(mmc_trainer *t, int64_t step, double rate) {
+    const size_t parameters = t->model->parameter_count, running = t->model->state_count - parameters;
+    float *state = t->weights;
+    MMC_TRY(gradient_at(t, state, step));
+    MMC_TRY(t->be->flat->running(state + parameters, running, mmc_network_statistics(t->net), running,
+                                 mmc_network_unbias_factor(t->net), 1, running, 0.1));
+    return t->be->flat->sgd(state, t->velocity, mmc_network_gradient(t->net), parameters, rate, t->config->momentum,
+                            t->config->decay);
+}
+
+/* One draw of t moves every bend that has weight there; a bend without weight is not touched. */
+static mmc_status step_bends(mmc_trainer *t, int epoch, int64_t step, double rate) {
+    const mmc_curve *curve = t->config->curve;
+    const size_t n = t->model->state_count, parameters = t->model->parameter_count;
+    double at, weight[MMC_CURVE_POINTS_MAX];
+    const float *point[MMC_CURVE_POINTS_MAX];
+    if (t->config->curve_t) {
+        at = t->config->curve_t[(int64_t)epoch * t->steps + step];
+    } else {
+        mmc_rng_block word = mmc_rng_words(t->config->seed, MMC_RNG_CURVE_T, (uint32_t)epoch, (uint64_t)step);
+        at = mmc_rng_uniform_double(word.v[0], word.v[1]);
+    }
+    MMC_TRY(mmc_curve_weights(weight, curve, at));
+    point[0] = t->ends;
+    point[curve->count - 1] = (const float *)t->ends + n;
+    for (int v = 0; v < t->vectors; v++)
+        point[v + 1] = mmc_trainer_weights(t, v);
+    MMC_TRY(t->be->flat->interpolate(t->gamma, n, 1, point, curve->count, weight, n));
+    MMC_TRY(gradient_at(t, t->gamma, step));
+    for (int v = 0; v < t->vectors; v++)
+        if (weight[v + 1] > 0)
+            MMC_TRY(t->be->flat->sgd((float *)t->weights + (size_t)v * n, (float *)t->velocity + (size_t)v * parameters,
+                                     mmc_network_gradient(t->net), parameters, rate * weight[v + 1],
+                                     t->config->momentum, t->config->decay));
+    return MMC_OK;
+}
+
+mmc_status mmc_trainer_step(mmc_trainer *t, int epoch, int64_t step) {
+    const double rate = mmc_trainer_rate(t, (int64_t)epoch * t->steps + step);
+    return t->config->curve ? step_bends(t, epoch, step, rate) : step_plain(t, step, rate);
+}
+
+mmc_status mmc_trainer_tally(mmc_trainer *t, double *tally, int64_t first, int64_t last) {
+    return t->be->memory->download(t->be, tally + 2 * first, (const double *)t->d_tally + 2 * first,
+                                   (size_t)(last - first) * 2 * sizeof(double));
+}
+
+mmc_status mmc_trainer_save(mmc_trainer *t, mmc_train_state *s) {
+    const mmc_memory_ops *memory = t->be->memory;
+    const size_t vectors = (size_t)t->vectors;
+    MMC_TRY(memory->download(t->be, s->weights, t->weights, vectors * t->model->state_count * sizeof(float)));
+    return memory->download(t->be, s->velocity, t->velocity, vectors * t->model->parameter_count * sizeof(float));
+}
+
+mmc_status mmc_trainer_restore(mmc_trainer *t, const mmc_train_state *s) {
+    const size_t vectors = (size_t)t->vectors;
+    MMC_TRY(place(t->be, t->weights, 0, s->weights, vectors * t->model->state_count));
+    return place(t->be, t->velocity, 0, s->velocity, vectors * t->model->parameter_count);
+}
