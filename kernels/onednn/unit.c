@@ -1,0 +1,236 @@
+/* The unit by oneDNN's convolutions, on NHWC activations. */
+#include "kernels/unit.h"
+
+#include "kernels/onednn/batchnorm.h"
+#include "kernels/onednn/convolution.h"
+#include "kernels/onednn/onednn.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum { LINE = 64, IMAGE_FLOATS_MAX = 3 * 2 * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE };
+
+const char *mmc_onednn_version(void) {
+    static char text[32]; /* the same text at every call */
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, sizeof text, "%d.%d.%d", v->major, v->minor, v->patch);
+    return text;
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
+static size_t activation_size(int t, int n, int c, int h, int w) {
+    return (size_t)t * n * c * h * w * sizeof(float);
+}
+
+static void to_nhwc(float *restrict out, const float *restrict in, size_t channels, size_t plane) {
+    for (size_t i = 0; i < plane; i++)
+        for (size_t c = 0; c < channels; c++)
+            out[i * channels + c] = in[c * plane + i];
+}
+
+static void to_nchw(float *restrict out, const float *restrict in, size_t channels, size_t plane) {
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < plane; i++)
+            out[c * plane + i] = in[i * channels + c];
+}
+
+static mmc_status put(mmc_activation *out, const float *in) {
+    size_t plane = (size_t)out->h * out->w, image = plane * out->c, images = (size_t)out->t * out->n;
+    float *data = out->data;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < images; i++)
+        to_nhwc(data + i * image, in + i * image, (size_t)out->c, plane);
+    return MMC_OK;
+}
+
+static mmc_status get(float *out, const mmc_activation *in) {
+    size_t plane = (size_t)in->h * in->w, image = plane * in->c, images = (size_t)in->t * in->n;
+    const float *data = in->data;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < images; i++)
+        to_nchw(out + i * image, data + i * image, (size_t)in->c, plane);
+    return MMC_OK;
+}
+
+static mmc_status render(mmc_activation *out, const mmc_image_store *store, const mmc_sample *samples) {
+    size_t plane = (size_t)out->h * out->w, image = plane * 3;
+    float *data = out->data;
+    if (out->c != 3 || image > IMAGE_FLOATS_MAX)
+        return mmc_fail(MMC_ERR_SHAPE, "render: %dx%dx%d is not 3x32x32 or 3x64x32", out->c, out->h, out->w);
+#pragma omp parallel for schedule(static)
+    for (int n = 0; n < out->n; n++) {
+        float planes[IMAGE_FLOATS_MAX];
+        mmc_render_one(planes, store, &samples[n]);
+        to_nhwc(data + n * image, planes, 3, plane);
+    }
+    return MMC_OK;
+}
+
+/* One set: the form for forward and, for TRAIN, behind it the form for the gradient by data. */
+static size_t pack_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    size_t size = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD);
+    if (mode == MMC_PACK_TRAIN)
+        size += mmc_onednn_pack_size(s, MMC_DNNL_DATA);
+    return (size_t)sets * size;
+}
+
+static mmc_status pack(void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets, const float *w,
+                       size_t set_stride) {
+    size_t forward = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD), one = pack_size(s, mode, 1);
+    for (int t = 0; t < sets; t++) {
+        char *out = (char *)packed + t * one;
+        MMC_TRY(mmc_onednn_pack(out, s, MMC_DNNL_FORWARD, w + t * set_stride));
+        if (mode == MMC_PACK_TRAIN)
+            MMC_TRY(mmc_onednn_pack(out + forward, s, MMC_DNNL_DATA, w + t * set_stride));
+    }
+    return MMC_OK;
+}
+
+static size_t positions_of(const mmc_unit_shape *s) {
+    return (size_t)s->n * mmc_unit_out_h(s) * mmc_unit_out_w(s);
+}
+
+static size_t input_count(const mmc_unit_shape *s) {
+    return (size_t)s->n * s->c * s->h * s->w;
+}
+
+/* Partial sums, and for TRAIN the input gradient before it is added to another. */
+static size_t workspace_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)sets; /* one after the other */
+    size_t partial = round_up(mmc_nhwc_partial_count(positions_of(s), (size_t)s->k) * sizeof(double));
+    return partial + (mode == MMC_PACK_TRAIN ? input_count(s) * sizeof(float) : 0);
+}
+
+/* oneDNN takes inputs by pointers that are not const. */
+static float *unconst(const void *p) {
+    return (float *)(uintptr_t)p;
+}
+
+static float *input_of(const mmc_activation *x, const mmc_unit_shape *s, int t) {
+    return unconst((const float *)x->data + (x->t == 1 ? 0 : t * input_count(s)));
+}
+
+static mmc_status train(const mmc_unit_train_call *call) {
+    const mmc_unit_shape *s = &call->shape;
+    size_t positions = positions_of(s), channels = (size_t)s->k, count = positions * channels,
+           weights = call->sets > 1 ? mmc_onednn_pack_size(s, MMC_DNNL_FORWARD) : 0; /* only STATS has several sets */
+    for (int t = 0; t < call->sets; t++) {
+        float *z = (float *)call->z->data + t * count, *y = (float *)call->y->data + t * count;
+        float *mean = call->mean + t * call->stat_stride, *var = call->var + t * call->stat_stride;
+        MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_FORWARD, input_of(call->x, s, t),
+                                    (char *)unconst(call->packed) + t * weights, z));
+        mmc_nhwc_statistics(mean, var, z, positions, channels, call->workspace);
+        mmc_nhwc_normalise(
+            y, z, positions, channels, mean, var, call->gamma + t * call->set_stride, call->beta + t * call->set_stride,
+            s->residual ? (const float *)call->residual->data + t * count : NULL, s->relu, call->workspace);
+    }
+    return MMC_OK;
+}
+
+static mmc_status eval(const mmc_unit_eval_call *call) {
+    const mmc_unit_shape *s = &call->shape;
+    size_t positions = positions_of(s), channels = (size_t)s->k, count = positions * channels,
+           weights = call->sets > 1 ? mmc_onednn_pack_size(s, MMC_DNNL_FORWARD) : 0;
+    for (int t = 0; t < call->sets; t++) {
+        float *y = (float *)call->y->data + t * count;
+        size_t set = t * call->set_stride;
+        MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_FORWARD, input_of(call->x, s, t),
+                                    (char *)unconst(call->packed) + t * weights, y));
+        mmc_nhwc_normalise(y, y, positions, channels, call->mean + set, call->var + set, call->gamma + set,
+                           call->beta + set, s->residual ? (const float *)call->residual->data + t * count : NULL,
+                           s->relu, call->workspace);
+    }
+    return MMC_OK;
+}
+
+static mmc_status backward(const mmc_unit_backward_call *call) {
+    const mmc_unit_shape *s = &call->shape;
+    size_t positions = positions_of(s), channels = (size_t)s->k, count = input_count(s);
+    mmc_nhwc_batchnorm_backward(&(mmc_nhwc_backward){
+        .dy = call->dy->data,
+        .dresidual = call->dresidual ? call->dresidual->data : NULL,
+        .dresidual_add = call->dresidual_add,
+        .relu = s->relu,
+        .dgamma = call->dgamma,
+        .dbeta = call->dbeta,
+        .y = call->y->data,
+        .z = call->z->data,
+        .mean = call->mean,
+        .var = call->var,
+        .gamma = call->gamma,
+        .positions = positions,
+        .channels = channels,
+        .partial = call->workspace,
+    });
+    float *dz = call->dy->data;
+    MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_WEIGHTS, unconst(call->x->data), call->dw, dz));
+    if (!call->dx)
+        return MMC_OK;
+    char *weights = (char *)unconst(call->packed) + mmc_onednn_pack_size(s, MMC_DNNL_FORWARD);
+    if (!call->dx_add)
+        return mmc_onednn_convolve(s, MMC_DNNL_DATA, call->dx->data, weights, dz);
+    size_t partial = round_up(mmc_nhwc_partial_count(positions, channels) * sizeof(double));
+    float *more = (float *)((char *)call->workspace + partial), *dx = call->dx->data;
+    MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_DATA, more, weights, dz));
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++)
+        dx[i] += more[i];
+    return MMC_OK;
+}
+
+static mmc_status pool(float *rep, const mmc_activation *x) {
+    enum { CHUNK = 64 };
+    size_t plane = (size_t)x->h * x->w, channels = (size_t)x->c, images = (size_t)x->t * x->n;
+    const float *data = x->data;
+#pragma omp parallel for schedule(static)
+    for (size_t n = 0; n < images; n++)
+        for (size_t c0 = 0; c0 < channels; c0 += CHUNK) {
+            double sum[CHUNK] = {0};
+            size_t width = channels - c0 < CHUNK ? channels - c0 : CHUNK;
+            for (size_t i = 0; i < plane; i++)
+                for (size_t c = 0; c < width; c++)
+                    sum[c] += data[(n * plane + i) * channels + c0 + c];
+            for (size_t c = 0; c < width; c++)
+                rep[n * channels + c0 + c] = (float)(sum[c] / (double)plane);
+        }
+    return MMC_OK;
+}
+
+static mmc_status pool_backward(mmc_activation *dx, const float *drep) {
+    size_t plane = (size_t)dx->h * dx->w, channels = (size_t)dx->c, images = (size_t)dx->t * dx->n;
+    float *data = dx->data;
+#pragma omp parallel for schedule(static)
+    for (size_t n = 0; n < images; n++)
+        for (size_t i = 0; i < plane; i++)
+            for (size_t c = 0; c < channels; c++)
+                data[(n * plane + i) * channels + c] = drep[n * channels + c] / (float)plane;
+    return MMC_OK;
+}
+
+static const char *detail(const mmc_unit_shape *s, mmc_pack_mode mode) {
+    (void)mode; /* the forward pass names it: gradients follow */
+    return mmc_onednn_implementation(s, MMC_DNNL_FORWARD);
+}
+
+const mmc_unit_ops *mmc_onednn_unit_ops(void) {
+    static const mmc_unit_ops ops = {
+        .name = "onednn",
+        .activation_size = activation_size,
+        .put = put,
+        .get = get,
+        .render = render,
+        .pack_size = pack_size,
+        .pack = pack,
+        .workspace_size = workspace_size,
+        .train = train,
+        .eval = eval,
+        .backward = backward,
+        .pool = pool,
+        .pool_backward = pool_backward,
+        .detail = detail,
+    };
+    return &ops;
+}

@@ -1,0 +1,75 @@
+// The cases that every provider of every backend must agree on with the reference, and the providers: one line each.
+#ifndef MMC_TESTS_PARITY_CASES_H
+#define MMC_TESTS_PARITY_CASES_H
+
+#include "kernels/unit.h"
+
+#include <cstddef>
+#include <ostream>
+
+namespace parity {
+
+struct Provider {
+    const char *backend, *provider;
+    bool any_threads; // the same bits at any number of threads; else only from run to run
+};
+
+inline const Provider providers[] = {
+    {"cpu", "reference", true},
+    {"cpu", "onednn", false},
+};
+
+enum Flags {
+    PLAIN = 0,
+    SHARED_X = 1,      // x holds one set for all
+    DX_ADD = 2,        // dx += instead of dx =
+    DRESIDUAL_ADD = 4, // dresidual += instead of dresidual =
+    NO_DX = 8,         // the stem: no gradient by data
+};
+
+struct UnitCase {
+    const char *name;
+    mmc_unit_shape shape; // n, c, h, w, k, r, stride, relu, residual
+    int sets;
+    unsigned flags;
+    double tolerance; // of the largest value of each output
+
+    double flop() const { // forward; backward twice that
+        return 2.0 * sets * shape.n * shape.k * shape.c * shape.r * shape.r * mmc_unit_out_h(&shape) *
+               mmc_unit_out_w(&shape);
+    }
+    double bytes() const { // activations read and written once, forward
+        double in = double(shape.n) * shape.c * shape.h * shape.w * ((flags & SHARED_X) ? 1 : sets);
+        double out = double(shape.n) * shape.k * mmc_unit_out_h(&shape) * mmc_unit_out_w(&shape) * sets;
+        return sizeof(float) * (in + (shape.residual ? 2 : 1) * out);
+    }
+};
+
+inline void PrintTo(const UnitCase &c, std::ostream *out) {
+    *out << c.name << " (" << c.flop() / 1e6 << " MFLOP, " << c.bytes() / 1e6 << " MB)";
+}
+
+inline const UnitCase unit_cases[] = {
+    {"stem", {7, 3, 32, 32, 8, 3, 1, true, false}, 1, NO_DX, 4e-6},
+    {"stem_dominoes_shared", {2, 3, 64, 32, 5, 3, 1, true, false}, 3, SHARED_X | NO_DX, 4e-6},
+    {"stem_paper_width", {1, 3, 32, 32, 64, 3, 1, true, false}, 1, NO_DX, 4e-6},
+    {"block_join", {2, 8, 32, 32, 8, 3, 1, true, true}, 1, DX_ADD | DRESIDUAL_ADD, 4e-6},
+    {"block_join_dominoes", {2, 5, 64, 32, 5, 3, 1, true, true}, 1, DRESIDUAL_ADD, 4e-6},
+    {"down", {7, 16, 16, 16, 32, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"down_odd_channels", {7, 13, 16, 16, 26, 3, 2, true, false}, 1, DX_ADD, 4e-6},
+    {"shortcut", {7, 16, 16, 16, 32, 1, 2, false, false}, 1, DX_ADD, 4e-6},
+    {"shortcut_odd", {2, 5, 64, 32, 10, 1, 2, true, false}, 3, PLAIN, 4e-6},
+    {"pointwise", {3, 13, 8, 8, 5, 1, 1, false, true}, 1, PLAIN, 4e-6},
+    {"many_images", {131, 13, 4, 4, 13, 3, 1, true, true}, 1, PLAIN, 4e-6},
+    {"one_image", {1, 26, 8, 8, 52, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"one_image_smallest", {1, 8, 2, 2, 8, 3, 1, true, true}, 1, DX_ADD, 4e-6},
+    {"smallest_plane", {7, 40, 4, 4, 104, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"last_stage", {2, 104, 2, 2, 104, 3, 1, true, true}, 1, DRESIDUAL_ADD, 4e-6},
+    {"wide", {3, 64, 8, 8, 64, 3, 1, true, true}, 3, DX_ADD, 4e-6},
+    {"wide_down", {3, 128, 4, 4, 256, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"tall_plane", {3, 20, 8, 4, 20, 3, 1, false, false}, 1, PLAIN, 4e-6},
+    {"odd_plane", {3, 6, 7, 5, 9, 3, 2, true, false}, 1, PLAIN, 4e-6},
+};
+
+} // namespace parity
+#endif
