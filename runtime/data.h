@@ -71,6 +71,9 @@ typedef struct mmc_dataset {
 mmc_status mmc_dataset_open(mmc_dataset *out, const mmc_dataset_options *options);
 void mmc_dataset_close(mmc_dataset *data);
 
+/* True where the files of both splits are there (not whether they are sound): which data set a run can have. */
+bool mmc_dataset_present(mmc_dataset_kind kind, const char *folder);
+
 /* The sha256 of every file read (not computed at open: it costs a read of each). */
 mmc_status mmc_dataset_checksum(mmc_dataset *data);
 
