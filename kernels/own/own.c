@@ -1,0 +1,72 @@
+/* Choice of the instruction set. */
+#include "kernels/own/own.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct own_variant {
+    const char *isa;
+    const mmc_unit_ops *unit;
+    const mmc_flat_ops *flat;
+} own_variant;
+
+extern const mmc_unit_ops mmc_own_unit_table_baseline;
+extern const mmc_flat_ops mmc_own_flat_table_baseline;
+#ifdef MMC_OWN_X86
+extern const mmc_unit_ops mmc_own_unit_table_avx512, mmc_own_unit_table_avx2;
+extern const mmc_flat_ops mmc_own_flat_table_avx512, mmc_own_flat_table_avx2;
+#endif
+
+/* Best first. */
+static const own_variant own_variants[] = {
+#ifdef MMC_OWN_X86
+    {"avx512", &mmc_own_unit_table_avx512, &mmc_own_flat_table_avx512},
+    {"avx2", &mmc_own_unit_table_avx2, &mmc_own_flat_table_avx2},
+#endif
+    {"baseline", &mmc_own_unit_table_baseline, &mmc_own_flat_table_baseline},
+};
+enum { OWN_VARIANTS = sizeof own_variants / sizeof own_variants[0] };
+
+static int variant_supported(const own_variant *v) {
+#ifdef MMC_OWN_X86
+    if (strcmp(v->isa, "avx512") == 0)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("fma");
+    if (strcmp(v->isa, "avx2") == 0)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return strcmp(v->isa, "baseline") == 0;
+}
+
+static const own_variant *variant_choose(void) {
+    const char *wish = getenv("MMC_ISA");
+    for (int i = 0; i < OWN_VARIANTS; i++) {
+        const own_variant *v = &own_variants[i];
+        if (wish && strcmp(wish, v->isa) != 0)
+            continue;
+        if (variant_supported(v))
+            return v;
+        if (wish) {
+            mmc_fail(MMC_ERR_USAGE, "MMC_ISA=%s: this processor does not support it; unset MMC_ISA", wish);
+            return NULL;
+        }
+    }
+    mmc_fail(MMC_ERR_USAGE, "MMC_ISA=%s: unknown instruction set; give avx512, avx2 or baseline", wish ? wish : "");
+    return NULL;
+}
+
+const char *mmc_own_isa(void) {
+    const own_variant *v = variant_choose();
+    return v ? v->isa : NULL;
+}
+
+const mmc_unit_ops *mmc_own_unit_ops(void) {
+    const own_variant *v = variant_choose();
+    return v ? v->unit : NULL;
+}
+
+const mmc_flat_ops *mmc_own_flat_ops(void) {
+    const own_variant *v = variant_choose();
+    return v ? v->flat : NULL;
+}
