@@ -3,6 +3,7 @@
 #include "runtime/backend_cpu.h"
 
 #include "kernels/onednn/onednn.h"
+#include "kernels/own/own.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -102,9 +103,12 @@ static const char *host_isa(void) {
 static mmc_status choose_provider(mmc_backend *be, const char *name) {
     const mmc_unit_ops *onednn = mmc_onednn_unit_ops();
     be->flat = mmc_reference_flat_ops();
-    if (strcmp(name, "auto") == 0)
-        be->unit = onednn ? onednn : mmc_reference_unit_ops();
-    else if (strcmp(name, "reference") == 0)
+    if (strcmp(name, "auto") == 0 || strcmp(name, "own") == 0) {
+        be->unit = mmc_own_unit_ops();
+        be->flat = mmc_own_flat_ops();
+        if (!be->unit)
+            return MMC_ERR_USAGE;
+    } else if (strcmp(name, "reference") == 0)
         be->unit = mmc_reference_unit_ops();
     else if (strcmp(name, "onednn") == 0 && onednn)
         be->unit = onednn;
@@ -112,11 +116,16 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
         return mmc_fail(MMC_ERR_MISSING, "provider onednn: this build has no oneDNN; install libdnnl-dev and "
                                          "configure with -DMMC_ONEDNN=ON, or use --provider reference");
     else if (strcmp(name, "cudnn") == 0)
-        return mmc_fail(MMC_ERR_UNSUPPORTED, "provider cudnn belongs to backend cuda; cpu has onednn and reference");
+        return mmc_fail(MMC_ERR_UNSUPPORTED,
+                        "provider cudnn belongs to backend cuda; cpu has own, onednn and reference");
     else
-        return mmc_fail(MMC_ERR_USAGE, "provider '%s' is not known; backend cpu has: auto, onednn, reference", name);
+        return mmc_fail(MMC_ERR_USAGE, "provider '%s' is not known; backend cpu has: auto, own, onednn, reference",
+                        name);
     snprintf(be->provider, sizeof be->provider, "%s", be->unit->name);
-    snprintf(be->isa, sizeof be->isa, "%s", be->unit == mmc_reference_unit_ops() ? "baseline" : host_isa());
+    if (be->unit == mmc_reference_unit_ops())
+        snprintf(be->isa, sizeof be->isa, "baseline");
+    else
+        snprintf(be->isa, sizeof be->isa, "%s", strcmp(be->provider, "own") == 0 ? mmc_own_isa() : host_isa());
     return MMC_OK;
 }
 

@@ -92,7 +92,7 @@ TEST_P(NetworkGolden, ForwardBackwardAndRunningValues) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Providers, NetworkGolden,
-                         testing::Combine(testing::Values("reference", "onednn"),
+                         testing::Combine(testing::Values("reference", "onednn", "own"),
                                           testing::Values("vgg13_one", "vgg13_odd", "vgg13_main", "resnet18_tall",
                                                           "resnet18_main", "resnet18_odd")),
                          file_of);
