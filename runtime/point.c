@@ -1,0 +1,217 @@
+#include "runtime/point.h"
+
+#include "runtime/clock.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SPLITS = 2 };
+
+struct mmc_point_plan {
+    mmc_backend *be;
+    const mmc_model *model;
+    mmc_path_config config;
+    int32_t bn_count; /* images of the estimate; 0: stored values */
+    int bn_batch, bn_batches, bn_skipped;
+    size_t running;
+    mmc_images images[SPLITS];
+    mmc_network *stats, *eval;
+    void *bn_samples;                 /* (bn_count) mmc_sample, device */
+    void *pool;                       /* (running) f64, device; pooled only */
+    mmc_evaluator *evaluator[SPLITS]; /* by mmc_split_kind; NULL: not asked for */
+    int64_t eval_defined, eval_images;
+};
+
+static mmc_status check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *c) {
+    if (model->spec.classes != data->classes || model->spec.height != data->height)
+        return mmc_fail(
+            MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be evaluated on %s (%d classes, %d rows)",
+            model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
+    if (c->bn_batch < 1 || c->batch < 1 || c->bn_images < 0)
+        return mmc_fail(MMC_ERR_RANGE,
+                        "batches of %d and %d images, %d batch norm images: give 1 image or more a batch", c->bn_batch,
+                        c->batch, (int)c->bn_images);
+    if (!c->split_test && !c->split_train)
+        return mmc_fail(MMC_ERR_USAGE, "no split to evaluate; give test, train or both");
+    return MMC_OK;
+}
+
+/* The images of the estimate: the train split without cue, in file order. */
+static mmc_status place_bn_samples(mmc_point_plan *p, const mmc_dataset *data) {
+    mmc_status status = MMC_OK;
+    const size_t count = (size_t)data->train.count;
+    mmc_sample *samples = malloc((count + 1) * sizeof *samples);
+    if (!samples)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: %zu batch norm images", count);
+    MMC_GOTO(cleanup, mmc_counterfactual_samples(samples, data, MMC_SPLIT_TRAIN, MMC_SET_NC, NULL, NULL, 0));
+    MMC_GOTO(cleanup, p->be->memory->alloc(p->be, &p->bn_samples, (size_t)p->bn_count * sizeof *samples));
+    MMC_GOTO(cleanup, p->be->memory->upload(p->be, p->bn_samples, samples, (size_t)p->bn_count * sizeof *samples));
+    MMC_GOTO(cleanup, p->be->memory->sync(p->be));
+cleanup:
+    free(samples);
+    return status;
+}
+
+static mmc_status plan_bn(mmc_point_plan *p, const mmc_dataset *data) {
+    const int32_t wanted = p->config.bn_images;
+    p->bn_count = wanted > 0 && wanted < data->train.count ? wanted : data->train.count;
+    p->bn_batch = p->config.bn_batch < p->bn_count ? p->config.bn_batch : p->bn_count;
+    p->bn_batches = (p->bn_count + p->bn_batch - 1) / p->bn_batch;
+    if (p->config.bn == MMC_BN_MOMENTUM && p->bn_batches > MMC_BN_MOMENTUM_BATCHES)
+        p->bn_skipped = p->bn_batches - MMC_BN_MOMENTUM_BATCHES;
+    MMC_TRY(place_bn_samples(p, data));
+    if (p->config.bn == MMC_BN_POOLED)
+        MMC_TRY(p->be->memory->alloc(p->be, &p->pool, p->running * sizeof(double)));
+    return mmc_network_create(&p->stats, p->be, p->model, MMC_NETWORK_STATS, p->bn_batch, 1);
+}
+
+static mmc_status plan_evaluation(mmc_point_plan *p, const mmc_dataset *data, mmc_split_kind split) {
+    const mmc_split *s = split == MMC_SPLIT_TRAIN ? &data->train : &data->test;
+    int sets = 0;
+    for (int i = 0; i < MMC_SET_COUNT; i++)
+        sets += (p->config.sets >> i) & 1u;
+    MMC_TRY(mmc_evaluator_create(&p->evaluator[split], p->be, p->eval, p->config.batch, &p->images[split], data, split,
+                                 p->config.sets, split == MMC_SPLIT_TEST ? p->config.draws : NULL, p->config.seed));
+    p->eval_defined += (int64_t)sets * s->count;
+    p->eval_images += mmc_evaluator_images(p->evaluator[split]);
+    return MMC_OK;
+}
+
+mmc_status mmc_point_plan_create(mmc_point_plan **out, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,
+                                 const mmc_path_config *config) {
+    mmc_status status = MMC_OK;
+    *out = NULL;
+    MMC_TRY(check(model, data, config));
+    mmc_point_plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: the plan of an evaluation needs %zu bytes", sizeof *p);
+    p->be = be;
+    p->model = model;
+    p->config = *config;
+    p->running = model->state_count - model->parameter_count;
+    if (config->split_train || config->bn != MMC_BN_STORED)
+        MMC_GOTO(fail, mmc_images_upload(&p->images[MMC_SPLIT_TRAIN], be, data, MMC_SPLIT_TRAIN));
+    if (config->split_test)
+        MMC_GOTO(fail, mmc_images_upload(&p->images[MMC_SPLIT_TEST], be, data, MMC_SPLIT_TEST));
+    if (config->bn != MMC_BN_STORED)
+        MMC_GOTO(fail, plan_bn(p, data));
+    MMC_GOTO(fail, mmc_network_create(&p->eval, be, model, MMC_NETWORK_EVAL, config->batch, 1));
+    if (config->split_test)
+        MMC_GOTO(fail, plan_evaluation(p, data, MMC_SPLIT_TEST));
+    if (config->split_train)
+        MMC_GOTO(fail, plan_evaluation(p, data, MMC_SPLIT_TRAIN));
+    *out = p;
+    return MMC_OK;
+fail:
+    mmc_point_plan_free(p);
+    return status;
+}
+
+void mmc_point_plan_free(mmc_point_plan *p) {
+    if (!p)
+        return;
+    for (int i = 0; i < SPLITS; i++) {
+        mmc_evaluator_free(p->evaluator[i]);
+        mmc_images_close(&p->images[i]);
+    }
+    mmc_network_free(p->stats);
+    mmc_network_free(p->eval);
+    p->be->memory->free(p->be, p->bn_samples);
+    p->be->memory->free(p->be, p->pool);
+    free(p);
+}
+
+int64_t mmc_point_bn_defined(const mmc_point_plan *p) {
+    return p->bn_count;
+}
+
+int64_t mmc_point_bn_images(const mmc_point_plan *p) {
+    return (int64_t)p->bn_count - (int64_t)p->bn_skipped * p->bn_batch;
+}
+
+int mmc_point_bn_skipped(const mmc_point_plan *p) {
+    return p->bn_skipped;
+}
+
+int64_t mmc_point_eval_defined(const mmc_point_plan *p) {
+    return p->eval_defined;
+}
+
+int64_t mmc_point_eval_images(const mmc_point_plan *p) {
+    return p->eval_images;
+}
+
+static mmc_status advance(mmc_point_hooks *hooks, const char *phase, int images) {
+    if (!hooks)
+        return MMC_OK;
+    hooks->done += images;
+    if (!hooks->progress)
+        return MMC_OK;
+    if (hooks->progress->report) {
+        mmc_progress_event event = {
+            .phase = phase, .done = hooks->done, .total = hooks->total, .t = hooks->t, .loss = NAN};
+        hooks->progress->report(hooks->progress->user, &event);
+    }
+    if (hooks->progress->interrupted && *hooks->progress->interrupted)
+        return mmc_fail(MMC_ERR_INTERRUPTED, "interrupted while evaluating");
+    return MMC_OK;
+}
+
+static mmc_status advance_evaluation(void *user, int images) {
+    return advance(user, "eval", images);
+}
+
+/* Batch norm estimated anew into the running values behind `state`'s parameters. */
+static mmc_status estimate(mmc_point_plan *p, float *state, mmc_point_hooks *hooks) {
+    const mmc_flat_ops *flat = p->be->flat;
+    float *running = state + p->model->parameter_count;
+    const bool pooled = p->config.bn == MMC_BN_POOLED;
+    MMC_TRY(mmc_network_load(p->stats, state, 1));
+    if (pooled)
+        MMC_TRY(p->be->memory->zero(p->be, p->pool, p->running * sizeof(double)));
+    for (int b = p->bn_skipped; b < p->bn_batches; b++) {
+        const int32_t first = b * p->bn_batch;
+        const int n = p->bn_count - first < p->bn_batch ? (int)(p->bn_count - first) : p->bn_batch;
+        MMC_TRY(mmc_network_render(p->stats, &p->images[MMC_SPLIT_TRAIN].store,
+                                   (const mmc_sample *)p->bn_samples + first, n));
+        MMC_TRY(mmc_network_forward(p->stats));
+        if (pooled)
+            MMC_TRY(flat->pool_add(p->pool, mmc_network_statistics(p->stats), mmc_network_partner(p->stats),
+                                   mmc_network_positions(p->stats), p->running, n));
+        else
+            MMC_TRY(flat->running(running, p->running, mmc_network_statistics(p->stats), p->running,
+                                  mmc_network_unbias_factor(p->stats), 1, p->running, 0.1));
+        MMC_TRY(advance(hooks, "bn", n));
+    }
+    if (pooled)
+        MMC_TRY(flat->pool_finish(running, p->pool, mmc_network_partner(p->stats), mmc_network_positions(p->stats),
+                                  p->running, p->bn_count));
+    return MMC_OK;
+}
+
+mmc_status mmc_point_run(mmc_point_plan *p, float *state, mmc_point_hooks *hooks) {
+    const double start_s = mmc_clock_s();
+    if (p->stats) {
+        MMC_TRY(estimate(p, state, hooks));
+        MMC_TRY(p->be->memory->sync(p->be));
+    }
+    const double estimated_s = mmc_clock_s();
+    MMC_TRY(mmc_network_load(p->eval, state, 1));
+    for (int split = SPLITS - 1; split >= 0; split--)
+        if (p->evaluator[split])
+            MMC_TRY(mmc_evaluator_run(p->evaluator[split], advance_evaluation, hooks));
+    MMC_TRY(p->be->memory->sync(p->be));
+    if (hooks) {
+        hooks->bn_s += estimated_s - start_s;
+        hooks->eval_s += mmc_clock_s() - estimated_s;
+    }
+    return MMC_OK;
+}
+
+mmc_status mmc_point_score(mmc_point_plan *p, mmc_split_kind split, mmc_set set, mmc_score *out) {
+    return mmc_evaluator_score(p->evaluator[split], set, out);
+}
+
+mmc_evaluator *mmc_point_evaluator(const mmc_point_plan *p, mmc_split_kind split) {
+    return p->evaluator[split];
+}
