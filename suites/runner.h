@@ -64,7 +64,6 @@ typedef struct mmc_run_request {
     const char *data;             /* --data; NULL: none given */
     const char *arch, *dataset;   /* in place of every suite's own */
     int width, epochs, batch;     /* epochs, batch: of training from scratch */
-    int midpoint_epochs;          /* of the bends */
     double lr;                    /* of training from scratch */
     const char *schedule;         /* of training from scratch, "step:40,80:0.1" ... */
     int points, bn_batch;         /* of paths */

@@ -1,0 +1,75 @@
+#include "suites/scale.h"
+
+#include <string.h>
+
+static const mmc_scale quick = {
+    .name = "quick",
+    .about = "minutes on two CPU cores: narrow network, part of the data, few epochs",
+    .reduced = true,
+    .width = 8,
+    .limit_train = 10000,
+    .limit_test = 2000,
+    .seeds = 1,
+    .scratch = {.epochs = 6, .batch = 256, .lr = .1},
+    .midpoint = {.epochs = 4, .batch = 128, .lr = .1, .schedule = "step:3:0.1"},
+    .cues = {1.0},
+    .points = 11,
+    .bn = MMC_BN_POOLED,
+    .bn_batch = 128,
+    .bn_images = 2560,
+    .stand_in = {"cifar10-box", "fashion-box"},
+    .datasets = {"cifar10-box"},
+    .suites = {"fig4", "fig7", "fig11"},
+    .connected_dip = .05,
+    .claim_margin = .01,
+    .claim_accuracy = .5,
+};
+
+static const mmc_scale nightly = {
+    .name = "nightly",
+    .about = "under an hour on one GPU: half the width, all the data, a fifth of the epochs, three cue proportions",
+    .reduced = true,
+    .width = 32,
+    .seeds = 1,
+    .scratch = {.epochs = 20, .batch = 256, .lr = .1},
+    .midpoint = {.epochs = 6, .batch = 128, .lr = .1, .schedule = "step:4:0.1"},
+    .cues = {.6, .8, 1.0},
+    .points = 11,
+    .bn = MMC_BN_POOLED,
+    .bn_batch = 128,
+    .bn_images = 10240,
+    .stand_in = {"cifar10-box", "fashion-box"},
+    .suites = {"fig4", "fig7", "fig11", "fig15"},
+    .datasets = {"cifar10-box"},
+    .connected_dip = .05,
+    .claim_margin = .005,
+    .claim_accuracy = .5,
+};
+
+static const mmc_scale paper = {
+    .name = "paper",
+    .about = "the paper's protocol: width 64, all the data, 100 epochs, five cue proportions",
+    .width = 64,
+    .seeds = 1,
+    .scratch = {.epochs = 100, .batch = 256, .lr = .1},
+    .midpoint = {.epochs = 15, .batch = 128, .lr = .1},
+    .points = 11,
+    .bn = MMC_BN_MOMENTUM,
+    .bn_batch = 128,
+    .suites = {"fig4", "fig7", "fig8", "fig9", "fig10", "fig11", "fig14", "fig15", "fig16", "fig17", "fig18", "fig19"},
+    .connected_dip = .02,
+};
+
+static const mmc_scale *const scales[] = {&quick, &nightly, &paper};
+
+const mmc_scale *const *mmc_scale_all(size_t *count) {
+    *count = sizeof scales / sizeof *scales;
+    return scales;
+}
+
+const mmc_scale *mmc_scale_find(const char *name) {
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        if (strcmp(scales[i]->name, name) == 0)
+            return scales[i];
+    return NULL;
+}
