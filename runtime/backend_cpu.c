@@ -102,15 +102,13 @@ static const char *host_isa(void) {
 
 static mmc_status choose_provider(mmc_backend *be, const char *name) {
     const mmc_unit_ops *onednn = mmc_onednn_unit_ops();
-    be->flat = mmc_reference_flat_ops();
-    if (strcmp(name, "auto") == 0 || strcmp(name, "own") == 0) {
+    be->flat = mmc_own_flat_ops();
+    if (strcmp(name, "auto") == 0 || strcmp(name, "own") == 0)
         be->unit = mmc_own_unit_ops();
-        be->flat = mmc_own_flat_ops();
-        if (!be->unit)
-            return MMC_ERR_USAGE;
-    } else if (strcmp(name, "reference") == 0)
+    else if (strcmp(name, "reference") == 0) {
         be->unit = mmc_reference_unit_ops();
-    else if (strcmp(name, "onednn") == 0 && onednn)
+        be->flat = mmc_reference_flat_ops();
+    } else if (strcmp(name, "onednn") == 0 && onednn)
         be->unit = onednn;
     else if (strcmp(name, "onednn") == 0)
         return mmc_fail(MMC_ERR_MISSING, "provider onednn: this build has no oneDNN; install libdnnl-dev and "
@@ -121,6 +119,8 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
     else
         return mmc_fail(MMC_ERR_USAGE, "provider '%s' is not known; backend cpu has: auto, own, onednn, reference",
                         name);
+    if (!be->unit || !be->flat)
+        return MMC_ERR_USAGE; /* the provider own said which instruction set is not there */
     snprintf(be->provider, sizeof be->provider, "%s", be->unit->name);
     if (be->unit == mmc_reference_unit_ops())
         snprintf(be->isa, sizeof be->isa, "baseline");

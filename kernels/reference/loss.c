@@ -13,17 +13,17 @@ mmc_status mmc_reference_loss(const mmc_loss_call *call) {
         if (label < 0 || label >= call->k)
             return mmc_fail(MMC_ERR_RANGE, "loss: label %d of sample %d; %d classes are known", label, n, call->k);
         double largest = z[0], sum = 0;
-        bool right = true;
+        bool right = !isnan(z[label]);
         for (int k = 0; k < call->k; k++) {
             largest = fmax(largest, z[k]);
-            if (k != label && !(k < label ? z[label] > z[k] : z[label] >= z[k])) /* a NaN makes it wrong */
+            if (k != label && !(k < label ? z[label] > z[k] : z[label] >= z[k])) /* false with a NaN */
                 right = false;
         }
         for (int k = 0; k < call->k; k++)
             sum += exp(z[k] - largest);
         double loss = log(sum) + largest - z[label];
         total += loss;
-        correct += right && !isnan(loss);
+        correct += right;
         if (call->loss)
             call->loss[n] = (float)loss;
         if (call->dlogits)

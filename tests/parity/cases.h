@@ -17,6 +17,7 @@ struct Provider {
 inline const Provider providers[] = {
     {"cpu", "reference", true},
     {"cpu", "onednn", false},
+    {"cpu", "own", true},
 };
 
 enum Flags {

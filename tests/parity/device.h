@@ -7,8 +7,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,10 +159,11 @@ inline Floats uniform(size_t count, uint32_t stream, float low = -1, float high 
     return out;
 }
 
-// Largest difference relative to the largest expected value; a NaN or another size fails.
-inline void expect_close(const Floats &computed, const Floats &expected, double tolerance, const std::string &what) {
+// Largest difference relative to the largest expected value (or `scale`, if larger); a NaN or another size fails.
+inline void expect_close(const Floats &computed, const Floats &expected, double tolerance, const std::string &what,
+                         double scale = 0) {
     ASSERT_EQ(computed.size(), expected.size()) << what;
-    double largest = 1e-30, worst = 0;
+    double largest = std::max(scale, 1e-30), worst = 0;
     size_t where = 0;
     for (float v : expected)
         largest = std::max(largest, double(std::fabs(v)));

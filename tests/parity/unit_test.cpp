@@ -2,6 +2,7 @@
 #include "tests/parity/cases.h"
 #include "tests/parity/device.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <tuple>
@@ -224,7 +225,9 @@ TEST_P(UnitParity, AgreesWithTheReference) {
     expect_close(computed.eval(), expected.eval(), unit.tolerance, "eval");
     Trained stats = expected.train(MMC_PACK_STATS), got = computed.train(MMC_PACK_STATS);
     expect_close(got.y, stats.y, unit.tolerance, "stats_y");
-    expect_close(got.mean, stats.mean, unit.tolerance, "mean");
+    // A mean near 0 is the rounded sum of larger values: their spread is what it is measured by.
+    double spread = std::sqrt(*std::max_element(stats.var.begin(), stats.var.end()));
+    expect_close(got.mean, stats.mean, unit.tolerance, "mean", spread);
     expect_close(got.var, stats.var, unit.tolerance, "var");
     if (unit.sets > 1)
         return; // gradients are of one set
