@@ -1,16 +1,13 @@
-#define _POSIX_C_SOURCE 200809L
 #include "reports/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "runtime/file.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -246,72 +243,16 @@ mmc_status mmc_text_check(const mmc_text *text) {
                         : MMC_OK;
 }
 
-static mmc_status write_all(int file, const char *data, size_t size, const char *path) {
-    while (size) {
-        ssize_t written = write(file, data, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return mmc_fail(MMC_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-        data += written;
-        size -= (size_t)written;
-    }
-    return MMC_OK;
-}
-
 mmc_status mmc_text_write(const mmc_text *text, const char *path) {
     MMC_TRY(mmc_text_check(text));
-    mmc_text temporary = {0};
-    mmc_text_printf(&temporary, "%s.tmp", path);
-    mmc_status status = mmc_text_check(&temporary);
-    if (status != MMC_OK)
-        goto cleanup;
-    int file = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file < 0) {
-        status = mmc_fail(MMC_ERR_IO, "%s: cannot be created: %s", path, strerror(errno));
-        goto cleanup;
-    }
-    status = write_all(file, mmc_text_string(text), text->size, path);
-    if (close(file) != 0 && status == MMC_OK)
-        status = mmc_fail(MMC_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-    if (status == MMC_OK && rename(temporary.data, path) != 0)
-        status = mmc_fail(MMC_ERR_IO, "%s: cannot be put in place: %s", path, strerror(errno));
-    if (status != MMC_OK)
-        unlink(temporary.data);
-cleanup:
-    mmc_text_close(&temporary);
-    return status;
+    return mmc_file_write(path, mmc_text_string(text), text->size);
 }
 
 mmc_status mmc_text_read(mmc_text *text, const char *path, size_t limit) {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return mmc_fail(errno == ENOENT || errno == ENOTDIR ? MMC_ERR_MISSING : MMC_ERR_IO, "%s: cannot be opened: %s",
-                        path, strerror(errno));
-    mmc_status status = MMC_OK;
-    size_t start = text->size;
-    for (;;) {
-        if (!reserve(text, 65536)) {
-            status = mmc_text_check(text);
-            break;
-        }
-        ssize_t got = read(file, text->data + text->size, 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            status = mmc_fail(MMC_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-            break;
-        }
-        text->size += (size_t)got;
-        text->data[text->size] = '\0';
-        if (text->size - start > limit) {
-            status =
-                mmc_fail(MMC_ERR_FORMAT, "%s: larger than %zu bytes, which no file of a run directory is", path, limit);
-            break;
-        }
-        if (got == 0)
-            break;
-    }
-    close(file);
-    return status;
+    void *bytes;
+    size_t size;
+    MMC_TRY(mmc_file_read(&bytes, &size, path, limit));
+    mmc_text_bytes(text, bytes, size);
+    free(bytes);
+    return mmc_text_check(text);
 }

@@ -61,8 +61,7 @@ void mmc_text_base64(mmc_text *text, const unsigned char *bytes, size_t size);
 /* Errors: MMC_ERR_MEMORY if an append ran out of memory. */
 mmc_status mmc_text_check(const mmc_text *text);
 
-/* Writes the text to `path`: temporary name in the same folder, then renamed; a failed write leaves nothing behind.
- * Errors: MMC_ERR_MEMORY, MMC_ERR_IO. */
+/* Writes the text to `path` as a whole (runtime/file.h). Errors: MMC_ERR_MEMORY, MMC_ERR_IO. */
 mmc_status mmc_text_write(const mmc_text *text, const char *path);
 
 /* Reads a whole file of at most `limit` bytes and appends it.
