@@ -257,8 +257,9 @@ static mmc_status resolve(mmc_options *out, const raw_option *raw, int raw_count
         const mmc_option_info *info = mmc_option_find(raw[i].id);
         if (out->command >= 0 && !(info->commands & (1u << out->command)))
             return refuse_foreign(info, out->command);
-        out->given |= UINT64_C(1) << info->id;
+        out->typed |= UINT64_C(1) << info->id;
     }
+    out->given = out->typed;
     for (int i = 0; i < MMC_OPTION_COUNT; i++) {
         const mmc_option_info *info = mmc_option_find((mmc_option_id)i);
         bool taken = out->command >= 0 && (info->commands & (1u << out->command));
@@ -278,6 +279,20 @@ static mmc_status resolve(mmc_options *out, const raw_option *raw, int raw_count
     return MMC_OK;
 }
 
+/* Pairs that no backend can satisfy, whatever this build holds. */
+static mmc_status refuse_contradictions(const mmc_options *o) {
+    bool cpu = o->backend && strcmp(o->backend, "cpu") == 0, cuda = o->backend && strcmp(o->backend, "cuda") == 0;
+    if (cpu && strcmp(o->provider, "cudnn") == 0)
+        return mmc_fail(MMC_ERR_USAGE,
+                        "--provider cudnn contradicts --backend cpu, which accepts own, onednn, reference");
+    if (cuda && (strcmp(o->provider, "onednn") == 0 || strcmp(o->provider, "reference") == 0))
+        return mmc_fail(MMC_ERR_USAGE, "--provider %s contradicts --backend cuda, which accepts own, cudnn",
+                        o->provider);
+    if (cpu && o->precision && strcmp(o->precision, "fp32") != 0)
+        return mmc_fail(MMC_ERR_USAGE, "--precision %s contradicts --backend cpu, which accepts fp32", o->precision);
+    return MMC_OK;
+}
+
 mmc_status mmc_options_parse(mmc_options *out, int argc, char **argv, char *const *environment,
                              mmc_option_warning warning, void *user) {
     _Static_assert(MMC_OPTION_COUNT <= 64, "`given` is one word");
@@ -293,6 +308,8 @@ mmc_status mmc_options_parse(mmc_options *out, int argc, char **argv, char *cons
     free(raw);
     if (status == MMC_OK && out->command == MMC_COMMAND_NONE && !out->help && !out->version)
         status = mmc_fail(MMC_ERR_USAGE, "no command; `mmcbench help` lists them");
+    if (status == MMC_OK)
+        status = refuse_contradictions(out);
     if (status == MMC_OK)
         warn_unknown(environment, warning, user);
     return status;

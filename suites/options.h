@@ -130,6 +130,7 @@ typedef struct mmc_options {
     const char *arguments[MMC_ARGUMENTS_MAX]; /* what follows the command and is no option */
     int argument_count;
     uint64_t given; /* bit mask (1 << mmc_option_id): on the command line or in the environment */
+    uint64_t typed; /* those on the command line */
 
     int arch;         /* mmc_arch */
     int width;        /* channels of the first stage */

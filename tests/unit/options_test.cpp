@@ -169,6 +169,9 @@ TEST(Options, RefusalsNameTheOptionAndWhatItAccepts) {
         {{"finetune"}, {"this version has no command 'finetune'"}},
         {{"bench"}, {"this version has no command 'bench'"}},
         {{}, {"no command", "mmcbench help"}},
+        {{"eval", "a", "--backend", "cpu", "--provider", "cudnn"}, {"--provider cudnn", "--backend cpu"}},
+        {{"eval", "a", "--backend", "cuda", "--provider", "onednn"}, {"--provider onednn", "--backend cuda"}},
+        {{"eval", "a", "--backend", "cpu", "--precision", "bf16"}, {"--precision bf16", "--backend cpu", "fp32"}},
     };
     for (auto &c : cases) {
         Parsed p = parse(c.words);

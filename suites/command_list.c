@@ -1,0 +1,117 @@
+#include "kernels/unit.h"
+#include "suites/command.h"
+#include "suites/suite.h"
+
+#include <string.h>
+
+/* One thing that there is: its name, what it is, and where the paper has it. */
+typedef struct thing {
+    const char *name, *text, *paper;
+} thing;
+
+static const thing models[] = {
+    {"resnet18", "ResNet-18 with BatchNorm, 20 convolutions, widths w 2w 4w 8w",
+     "Tables 1-4; Figures 4, 5, 11, 15, 17, 19"},
+    {"vgg13", "VGG-13 with BatchNorm, 10 convolutions, widths w 2w 4w 8w", "Figures 5, 10, 14, 16, 18"},
+};
+
+static const thing datasets[] = {
+    {"cifar10-box", "CIFAR-10; the place of a 3x3 box is the cue", "Figures 4, 5, 7, 14, 15"},
+    {"cifar100-box", "CIFAR-100; place and colour of a 3x3 box are the cue", "Figures 8, 16, 17"},
+    {"dominoes", "CIFAR-10 below, the cue above: a Fashion-MNIST image of the class", "Figures 9, 18, 19"},
+    {"fashion-box", "Fashion-MNIST in grey with the box of cifar10-box: a stand-in", "not in the paper"},
+};
+
+static const thing methods[] = {
+    {"scratch", "training from scratch or from --init (train)", "Section 4; Figures 4, 10, 11, 14-19"},
+    {"linear", "the straight line between two models (path)", "Figures 4, 14-19"},
+    {"quadratic", "a quadratic Bezier curve whose one bend is trained (midpoint, path)", "Figures 4, 14-19"},
+    {"polyline", "a chain of straight lines through trained bends (midpoint, path)", "not in the paper"},
+    {"bezier", "a Bezier curve with several trained bends (midpoint, path)", "not in the paper"},
+};
+
+static const thing operations[] = {
+    {"unit", "convolution, batch norm, residual and ReLU as one: forward, folded, backward", "every network"},
+    {"render", "a counterfactual image from raw pixels and a cue", "Figures 7-9"},
+    {"pool", "mean over space: the penultimate representation", "every network"},
+    {"linear", "the head: logits and their gradients", "every network"},
+    {"cross-entropy", "mean loss, its gradient and the count of correct answers", "every accuracy and loss"},
+    {"interpolate", "a point of a curve from its control points", "Figures 4, 14-19"},
+    {"bn-estimate", "running or pooled batch norm statistics of a path point", "Figures 4, 14-19"},
+    {"sgd", "momentum and weight decay on every parameter", "every training"},
+};
+
+static void print(mmc_output *out, const char *kind, const thing *t) {
+    mmc_cell cells[] = {mmc_cell_text("kind", kind), mmc_cell_text("name", t->name), mmc_cell_text("text", t->text),
+                        mmc_cell_text("paper", t->paper)};
+    if (out->json)
+        mmc_output_row(out, cells, sizeof cells / sizeof *cells, NULL);
+    else
+        mmc_output_line(out, "%-14s %s [%s]", t->name, t->text, t->paper);
+}
+
+#define PRINT_ALL(out, kind, things)                                                                                   \
+    for (size_t i = 0; i < sizeof(things) / sizeof *(things); i++)                                                     \
+    print(out, kind, &(things)[i])
+
+static void list_suites(mmc_output *out) {
+    size_t count;
+    const mmc_suite *const *suites = mmc_suite_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        /* "fig4" is Figure 4 */
+        char paper[32];
+        const char *number = suites[i]->name + strcspn(suites[i]->name, "0123456789");
+        snprintf(paper, sizeof paper, "%s %s", suites[i]->name[0] == 't' ? "Table" : "Figure", number);
+        print(out, "suites", &(thing){suites[i]->name, suites[i]->paper, paper});
+    }
+}
+
+static void list_models(mmc_output *out) {
+    PRINT_ALL(out, "models", models);
+}
+
+static void list_datasets(mmc_output *out) {
+    PRINT_ALL(out, "datasets", datasets);
+}
+
+static void list_methods(mmc_output *out) {
+    PRINT_ALL(out, "methods", methods);
+}
+
+static void list_backends(mmc_output *out) {
+    const thing providers[] = {
+        {"cpu own", "own kernels, images of a batch side by side", "none"},
+        {"cpu onednn", mmc_onednn_unit_ops() ? "convolutions by oneDNN" : "not in this build: install libdnnl-dev",
+         "none"},
+        {"cpu reference", "plain loops in double precision: the definition of every operation", "none"},
+    };
+    PRINT_ALL(out, "backends", providers);
+}
+
+static void list_operations(mmc_output *out) {
+    PRINT_ALL(out, "ops", operations);
+}
+
+mmc_status mmc_command_list(const mmc_options *options, mmc_output *out) {
+    static const struct {
+        const char *name;
+        void (*list)(mmc_output *out);
+    } kinds[] = {{"suites", list_suites},   {"models", list_models},     {"datasets", list_datasets},
+                 {"methods", list_methods}, {"backends", list_backends}, {"ops", list_operations}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    if (options->argument_count > 1)
+        return mmc_fail(MMC_ERR_USAGE, "list: one kind at a time, not '%s' too", options->arguments[1]);
+    const char *wanted = options->argument_count ? options->arguments[0] : NULL;
+    bool found = false;
+    for (size_t i = 0; i < KINDS; i++) {
+        if (wanted && strcmp(wanted, kinds[i].name) != 0)
+            continue;
+        if (!wanted)
+            mmc_output_line(out, "%s%s:", i ? "\n" : "", kinds[i].name);
+        kinds[i].list(out);
+        found = true;
+    }
+    if (!found)
+        return mmc_fail(MMC_ERR_USAGE, "list %s: accepts suites, models, datasets, methods, backends or ops", wanted);
+    return MMC_OK;
+}

@@ -1,0 +1,441 @@
+// The commands as their users meet them: rows, exit codes, messages, and what is left behind.
+#include "tests/suite/program.h"
+
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <thread>
+
+using namespace program;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Toy data and two trained models, made once a process.
+class Commands : public ::testing::Test {
+  protected:
+    static Folder &folder() {
+        static Folder all;
+        return all;
+    }
+    static std::string at(const std::string &name) {
+        return (folder() / name).string();
+    }
+    static std::string data() {
+        static bool made = (make_cifar10(folder() / "data", 48, 40), true);
+        (void)made;
+        return at("data");
+    }
+    static Words train(const std::string &out, const Words &more = {}) {
+        Words words = {"train",    "--dataset", "cifar10-box", "--data", data(),  "--width", "4",
+                       "--epochs", "1",         "--batch",     "16",     "--out", out,       "--json"};
+        words.insert(words.end(), more.begin(), more.end());
+        return words;
+    }
+    static std::string model(const std::string &name, const Words &more) {
+        std::string path = at(name);
+        if (!fs::exists(path)) {
+            Result r = run(train(path, more));
+            EXPECT_EQ(r.code, 0) << r.err;
+        }
+        return path;
+    }
+    static std::string theta_c() {
+        return model("c.safetensors", {"--cue", "1"});
+    }
+    static std::string theta_nc() {
+        return model("nc.safetensors", {"--seed", "2"});
+    }
+};
+
+// Header of a safetensors file.
+Json header(const std::string &path) {
+    std::string bytes = read_file(path);
+    uint64_t length = 0;
+    EXPECT_GE(bytes.size(), 8u);
+    memcpy(&length, bytes.data(), 8);
+    return Json(json_loadb(bytes.data() + 8, length, 0, nullptr));
+}
+
+} // namespace
+
+TEST_F(Commands, HelpAndVersionNeedNothing) {
+    Result r = run({"help"});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_TRUE(contains(r.out, "mmcbench COMMAND"));
+    for (const char *command : {"run", "list", "report", "train", "midpoint", "eval", "path", "data", "info"}) {
+        Result h = run({"help", command});
+        EXPECT_EQ(h.code, 0);
+        EXPECT_EQ(h.out.rfind(command, 0), 0u) << h.out;
+        EXPECT_EQ(h.out, run({command, "--help"}).out);
+        EXPECT_TRUE(contains(h.out, "--json"));
+        EXPECT_EQ(contains(h.out, "--shard"), std::string(command) == "run");
+    }
+    r = run({"--version"});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_EQ(r.out.rfind("mmcbench 0.", 0), 0u) << r.out;
+    r = run({"--version", "--json"});
+    ASSERT_EQ(r.rows().size(), 1u);
+    EXPECT_TRUE(r.rows()[0].has("commit"));
+}
+
+TEST_F(Commands, ListNamesWhatThereIs) {
+    Result all = run({"list"});
+    EXPECT_EQ(all.code, 0) << all.err;
+    for (const char *kind : {"suites", "models", "datasets", "methods", "backends", "ops"}) {
+        Result r = run({"list", kind, "--json"});
+        EXPECT_EQ(r.code, 0);
+        auto rows = r.rows();
+        EXPECT_FALSE(rows.empty()) << kind;
+        for (auto &row : rows) {
+            EXPECT_EQ(row.keys(), "kind,name,text,paper");
+            EXPECT_TRUE(contains(all.out, row.text("name"))) << row.text("name");
+        }
+    }
+    expect_refusal(run({"list", "tables"}), 2, {"list tables", "suites, models"});
+}
+
+TEST_F(Commands, InfoSaysWhatIsMissing) {
+    Result r = run({"info", "--json"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    bool cpu = false;
+    for (auto &row : r.rows()) {
+        EXPECT_TRUE(row.has("kind") && row.has("name") && row.has("found") && row.has("detail"));
+        cpu |= row.text("kind") == "device" && row.text("name") == "cpu";
+    }
+    EXPECT_TRUE(cpu);
+    EXPECT_EQ(run({"info"}).code, 0);
+}
+
+TEST_F(Commands, UsageErrorsNameTheOptionAndLeaveNothing) {
+    std::string ckpt = theta_c(), other = theta_nc();
+    struct {
+        Words words, parts;
+    } cases[] = {
+        {{}, {"no command"}},
+        {{"match", ckpt, ckpt}, {"no command 'match'"}},
+        {{"finetune", "llrt"}, {"no command 'finetune'"}},
+        {{"bench"}, {"no command 'bench'"}},
+        {{"eval"}, {"eval takes one checkpoint"}},
+        {{"eval", ckpt, other}, {"eval takes one checkpoint, not 2"}},
+        {{"eval", ckpt, "--data", data(), "--limit-test", "0"}, {"--limit-test 0", "integer from 1"}},
+        {{"eval", ckpt, "--data", data(), "--sets", "NC,XX"}, {"--sets NC,XX", "RC"}},
+        {{"eval", ckpt, "--data", data(), "--epochs", "1"}, {"--epochs is no option of `mmcbench eval`"}},
+        {{"eval", ckpt, "--data", data(), "--provider", "cudnn", "--backend", "cpu"}, {"cudnn"}},
+        {{"path", ckpt}, {"path takes two checkpoints"}},
+        {{"path", ckpt, other, "--data", data(), "--curve", "linear", "--mid", ckpt}, {"--curve linear", "--mid"}},
+        {{"path", ckpt, other, "--data", data(), "--curve", "quadratic"}, {"--curve quadratic", "--mid"}},
+        {{"path", ckpt, other, "--data", data(), "--curve", "bezier"}, {"--curve bezier", "--mid"}},
+        {{"path", ckpt, other, "--data", data(), "--mid", ckpt, "--mid", other}, {"polyline", "bezier"}},
+        {{"path", ckpt, other, "--points", "1"}, {"--points 1", "integer from 2"}},
+        {{"train", "--dataset", "cifar10-box", "--data", data()}, {"--out is required"}},
+        {{"train", "--data", data(), "--out", at("never")}, {"--dataset is required", "cifar10-box|"}},
+        {train(at("never"), {"--init", ckpt, "--width", "8"}), {"--width 8", "--init"}},
+        {train(at("never"), {"--init", ckpt, "--width", "4", "--arch", "vgg13"}), {"--arch vgg13", "--init"}},
+        {train(at("never"), {"--schedule", "step:a"}), {"--schedule step:a"}},
+        {train(at("never"), {"--cosine", "authors"}), {"--cosine authors", "--schedule cosine"}},
+        {train(at("never"), {"--cue", "2"}), {"--cue 2", "a number from 0 to 1"}},
+        {train(at("never"), {"--width", "3"}), {"--width 3", "4 to 1024"}},
+        {{"midpoint", ckpt, other}, {"--out is required"}},
+        {{"midpoint", ckpt, other, "--out", at("never"), "--bends", "2"}, {"--bends 2", "polyline"}},
+        {{"midpoint", ckpt, other, "--out", at("never"), "--curve", "linear"}, {"--curve linear", "quadratic"}},
+    };
+    std::string before = names(folder().path());
+    for (auto &c : cases) {
+        std::string words;
+        for (auto &w : c.words)
+            words += w + " ";
+        SCOPED_TRACE(words);
+        expect_refusal(run(c.words), 2, c.parts);
+    }
+    EXPECT_EQ(names(folder().path()), before);
+}
+
+TEST_F(Commands, TrainWritesRowsAndACheckpoint) {
+    std::string out = at("train/sub/t.safetensors");
+    Result r = run(train(out, {"--epochs", "2", "--log-steps"}));
+    ASSERT_EQ(r.code, 0) << r.err;
+    int steps = 0, epochs = 0;
+    for (auto &row : r.rows()) {
+        if (row.has("step")) {
+            EXPECT_EQ(row.keys(), "step,loss,lr");
+            EXPECT_EQ(row.number("step"), steps++);
+        } else {
+            EXPECT_EQ(row.keys(), "epoch,loss,accuracy,lr,images_per_s");
+            EXPECT_EQ(row.number("epoch"), ++epochs);
+            EXPECT_GT(row.number("images_per_s"), 0);
+        }
+        EXPECT_GT(row.number("loss"), 0);
+        EXPECT_GT(row.number("lr"), 0);
+    }
+    EXPECT_EQ(steps, 6); // 2 epochs of 48 images in batches of 16
+    EXPECT_EQ(epochs, 2);
+    EXPECT_EQ(names(at("train/sub")), "t.safetensors"); // no state, no temporary name
+    Json h = header(out);
+    json_t *metadata = json_object_get(h.root.get(), "__metadata__");
+    std::map<std::string, std::string> expected = {{"arch", "resnet18"},       {"width", "4"}, {"classes", "10"},
+                                                   {"dataset", "cifar10-box"}, {"seed", "1"},  {"job", "train"}};
+    for (auto &e : expected)
+        EXPECT_STREQ(json_string_value(json_object_get(metadata, e.first.c_str())), e.second.c_str()) << e.first;
+    const char *program = json_string_value(json_object_get(metadata, "program"));
+    ASSERT_NE(program, nullptr);
+    EXPECT_TRUE(contains(program, "mmcbench 0.")) << program;
+}
+
+TEST_F(Commands, TheSameTrainingGivesTheSameBytes) {
+    ASSERT_EQ(run(train(at("same1"), {"--arch", "vgg13"})).code, 0);
+    ASSERT_EQ(run(train(at("same2"), {"--arch", "vgg13"})).code, 0);
+    EXPECT_EQ(read_file(at("same1")), read_file(at("same2")));
+    ASSERT_EQ(run(train(at("same3"), {"--arch", "vgg13", "--seed", "7"})).code, 0);
+    EXPECT_NE(read_file(at("same1")), read_file(at("same3")));
+}
+
+TEST_F(Commands, AnInterruptedTrainingGoesOnToTheSameBits) {
+    std::string out = at("whole"), broken = at("interrupted/x");
+    ASSERT_EQ(run(train(out, {"--epochs", "6"})).code, 0);
+    How how;
+    how.meanwhile = [](pid_t child, const fs::path &rows) {
+        for (int i = 0; i < 10000 && !contains(read_file(rows), "\"epoch\":2"); i++)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        kill(child, SIGINT);
+    };
+    Result r = run(train(broken, {"--epochs", "6"}), how);
+    ASSERT_EQ(r.code, 130) << r.err;
+    EXPECT_TRUE(contains(r.err, "--resume")) << r.err;
+    EXPECT_EQ(names(at("interrupted")), "x.state");
+    // another configuration must not take this state
+    Result other = run(train(broken, {"--epochs", "6", "--seed", "5", "--resume"}));
+    expect_refusal(other, 2, {"x.state"});
+    EXPECT_EQ(names(at("interrupted")), "x.state");
+    r = run(train(broken, {"--epochs", "6", "--resume"}));
+    ASSERT_EQ(r.code, 0) << r.err;
+    EXPECT_EQ(names(at("interrupted")), "x");
+    EXPECT_EQ(read_file(broken), read_file(out));
+}
+
+TEST_F(Commands, InitGoesOnFromACheckpoint) {
+    std::string out = at("init.safetensors");
+    Result r = run({"train", "--init", theta_c(), "--data", data(), "--epochs", "1", "--lr", "0", "--schedule",
+                    "constant", "--order", "sequential", "--out", out, "--json"});
+    ASSERT_EQ(r.code, 0) << r.err; // network and data set are those of the checkpoint
+    EXPECT_EQ(r.rows()[0].number("lr"), 0);
+    // at rate 0 the parameters, which lie first in neither file by chance, stay; only running values move
+    Words eval = {"eval", "", "--data", data(), "--bn", "pooled", "--json"};
+    eval[1] = theta_c();
+    std::string before = run(eval).out;
+    eval[1] = out;
+    EXPECT_EQ(run(eval).out, before);
+    EXPECT_NE(read_file(out), read_file(theta_c()));
+}
+
+TEST_F(Commands, EvalPrintsARowASet) {
+    Result r = run({"eval", theta_c(), "--data", data(), "--json"});
+    ASSERT_EQ(r.code, 0) << r.err;
+    auto rows = r.rows();
+    ASSERT_EQ(rows.size(), 4u);
+    const char *sets[] = {"NC", "C", "RC", "RI"};
+    for (size_t i = 0; i < 4; i++) {
+        EXPECT_EQ(rows[i].keys(), "set,split,accuracy,loss,n");
+        EXPECT_EQ(rows[i].text("set"), sets[i]);
+        EXPECT_EQ(rows[i].text("split"), "test");
+        EXPECT_EQ(rows[i].number("n"), 40);
+        double correct = rows[i].number("accuracy") * 40;
+        EXPECT_NEAR(correct, std::round(correct), 1e-9);
+        EXPECT_GT(rows[i].number("loss"), 0);
+    }
+    r = run({"eval", theta_c(), "--data", data(), "--json", "--sets", "RC", "--split", "train", "--limit-train", "30",
+             "--batch", "7"});
+    ASSERT_EQ(r.code, 0) << r.err;
+    ASSERT_EQ(r.rows().size(), 1u);
+    EXPECT_EQ(r.rows()[0].text("set"), "RC");
+    EXPECT_EQ(r.rows()[0].text("split"), "train");
+    EXPECT_EQ(r.rows()[0].number("n"), 30);
+    r = run({"eval", theta_c(), "--data", data()}); // for a person: a heading and four lines
+    EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 5) << r.out;
+}
+
+TEST_F(Commands, EvalReadsOnlyTheSplitItNeeds) {
+    make_cifar10(folder() / "half", 16, 8);
+    fs::remove(folder() / "half/cifar-10-batches-bin/data_batch_1.bin");
+    Result r = run({"eval", theta_c(), "--data", at("half"), "--json"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    expect_refusal(run({"eval", theta_c(), "--data", at("half"), "--bn", "momentum"}), 3, {at("half")});
+}
+
+TEST_F(Commands, PathBeginsAtAAndEndsAtB) {
+    Words more = {"--data", data(), "--json", "--bn", "pooled", "--bn-batch", "32"};
+    Words words = {"path", theta_c(), theta_nc(), "--points", "3"};
+    words.insert(words.end(), more.begin(), more.end());
+    Result r = run(words);
+    ASSERT_EQ(r.code, 0) << r.err;
+    auto rows = r.rows();
+    ASSERT_EQ(rows.size(), 13u); // 3 points x 4 sets, and the summary
+    for (size_t i = 0; i < 12; i++) {
+        EXPECT_EQ(rows[i].keys(), "t,set,split,accuracy,loss,n");
+        EXPECT_EQ(rows[i].number("t"), static_cast<double>(i / 4) / 2);
+    }
+    for (size_t end : {size_t(0), size_t(8)}) {
+        Words eval = {"eval", end ? theta_nc() : theta_c()};
+        eval.insert(eval.end(), more.begin(), more.end());
+        auto plain = run(eval).rows();
+        ASSERT_EQ(plain.size(), 4u);
+        for (size_t s = 0; s < 4; s++) {
+            EXPECT_EQ(rows[end + s].text("set"), plain[s].text("set"));
+            EXPECT_EQ(rows[end + s].number("accuracy"), plain[s].number("accuracy"));
+            EXPECT_EQ(rows[end + s].number("loss"), plain[s].number("loss"));
+        }
+    }
+    const Json &summary = rows[12];
+    for (size_t s = 0; s < 4; s++) {
+        std::string set = rows[s].text("set");
+        double a = rows[s].number("loss"), middle = rows[4 + s].number("loss"), b = rows[8 + s].number("loss");
+        EXPECT_NEAR(summary.number("barrier", set.c_str()), std::max(0., middle - (a + b) / 2), 1e-9);
+        double worst = 1, least = std::min(rows[s].number("accuracy"), rows[8 + s].number("accuracy"));
+        for (size_t p = 0; p < 3; p++)
+            worst = std::min(worst, rows[4 * p + s].number("accuracy"));
+        EXPECT_NEAR(summary.number("dip", set.c_str()), least - worst, 1e-12);
+    }
+    std::string promised = "summary,barrier,dip,image_forwards,images_per_s,wall_s,backend,provider,precision";
+    EXPECT_EQ(summary.keys().rfind(promised, 0), 0u) << summary.keys();
+    EXPECT_EQ(summary.text("backend"), "cpu");
+    EXPECT_EQ(summary.text("precision"), "fp32");
+    EXPECT_EQ(summary.number("image_forwards_defined"), 3 * (48 + 4 * 40));
+    EXPECT_LE(summary.number("image_forwards"), summary.number("image_forwards_defined"));
+    EXPECT_EQ(summary.number("image_forwards_bn"), 3 * 48);
+    EXPECT_GT(summary.number("images_per_s"), 0);
+}
+
+TEST_F(Commands, MidpointTrainsBendsThatPathTakes) {
+    std::string mid = at("mid.safetensors");
+    Result r = run({"midpoint", theta_c(), theta_nc(), "--data", data(), "--cue", "1", "--epochs", "1", "--batch", "16",
+                    "--bends", "2", "--curve", "bezier", "--out", mid, "--json"});
+    ASSERT_EQ(r.code, 0) << r.err;
+    ASSERT_EQ(r.rows().size(), 1u);
+    EXPECT_EQ(r.rows()[0].keys(), "epoch,loss,accuracy,lr,images_per_s");
+    std::string keys = header(mid).keys();
+    EXPECT_TRUE(contains(keys, "mid.1.conv1.weight")) << keys;
+    EXPECT_FALSE(fs::exists(mid + ".state"));
+
+    Result both = run({"path", theta_c(), theta_nc(), "--mid", mid, "--curve", "polyline", "--points", "2", "--sets",
+                       "NC", "--data", data(), "--json", "--limit-train", "16"});
+    EXPECT_EQ(both.code, 0) << both.err;
+    expect_refusal(run({"path", theta_c(), theta_nc(), "--mid", mid, "--data", data()}), 2, {"2 bends", "polyline"});
+    // a plain checkpoint is one bend: at t = .5 a polyline through it is the model itself
+    Words tail = {"--sets", "NC", "--data", data(), "--json"};
+    Words through = {"path", theta_c(), theta_c(), "--mid", theta_nc(), "--curve", "polyline", "--points", "3"};
+    Words straight = {"path", theta_nc(), theta_nc(), "--points", "2"};
+    through.insert(through.end(), tail.begin(), tail.end());
+    straight.insert(straight.end(), tail.begin(), tail.end());
+    Result bent = run(through), plain = run(straight);
+    ASSERT_EQ(bent.code, 0) << bent.err;
+    EXPECT_EQ(bent.rows()[1].number("loss"), plain.rows()[0].number("loss"));
+    expect_refusal(run({"eval", mid, "--data", data()}), 2, {mid, "bends"});
+}
+
+TEST_F(Commands, FilesThatDoNotFitAreRefused) {
+    make_cifar100(folder() / "data100", 16, 8);
+    std::string other = at("hundred.safetensors");
+    Result r = run({"train", "--dataset", "cifar100-box", "--data", at("data100"), "--width", "4", "--epochs", "1",
+                    "--out", other});
+    ASSERT_EQ(r.code, 0) << r.err;
+    expect_refusal(run({"eval", other, "--dataset", "cifar10-box", "--data", data()}), 2, {other, "100 classes"});
+    expect_refusal(run({"path", theta_c(), other, "--data", data()}), 2, {"100 classes", "one network"});
+    std::string vgg = model("vgg.safetensors", {"--arch", "vgg13"});
+    expect_refusal(run({"path", theta_c(), vgg, "--data", data()}), 2, {"vgg13", "one network"});
+    expect_refusal(run({"path", theta_c(), theta_nc(), "--mid", vgg, "--data", data()}), 2, {"vgg13"});
+}
+
+TEST_F(Commands, HostileCheckpointsAreRefused) {
+    std::string good = read_file(theta_c());
+    struct {
+        std::string name, bytes;
+        int code;
+    } cases[] = {
+        {"empty", "", 3},
+        {"short", good.substr(0, 5), 3},
+        {"text", "this is no checkpoint at all", 3},
+        {"cut", good.substr(0, good.size() - 4), 3},
+        {"long", good + "x", 3},
+        {"lying", std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8) + good.substr(8), 3},
+        {"nan", good.substr(0, good.size() - 4) + std::string("\0\0\xc0\x7f", 4), 2},
+    };
+    for (auto &c : cases) {
+        SCOPED_TRACE(c.name);
+        write_file(at(c.name), c.bytes);
+        expect_refusal(run({"eval", at(c.name), "--data", data()}), c.code, {at(c.name)});
+    }
+    expect_refusal(run({"eval", at("nowhere"), "--data", data()}), 3, {at("nowhere")});
+    expect_refusal(run({"eval", folder().path().string(), "--data", data()}), 3, {folder().path().string()});
+}
+
+TEST_F(Commands, HostileDataAreRefused) {
+    std::string good = cifar(8, 10, 2), wrong = good;
+    wrong[0] = 11;
+    struct {
+        std::string name, file, bytes;
+    } cases[] = {
+        {"truncated", "test_batch.bin", good.substr(0, good.size() - 100)},
+        {"label", "test_batch.bin", wrong},
+        {"gz", "test_batch.bin.gz", "\x1f\x8b\x08 this is no deflate stream"},
+        {"xz", "test_batch.bin.xz", std::string("\xfd") + "7zXZ this is no xz stream"},
+        {"nothing", "test_batch.bin", ""},
+    };
+    for (auto &c : cases) {
+        SCOPED_TRACE(c.name);
+        write_file(folder() / c.name / "cifar-10-batches-bin" / c.file, c.bytes);
+        expect_refusal(run({"eval", theta_c(), "--data", at(c.name)}), 3, {c.file});
+    }
+    for (const char *name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"})
+        write_file(folder() / "magic/fashion-mnist" / name, "no file of the idx format");
+    expect_refusal(run({"train", "--dataset", "fashion-box", "--data", at("magic"), "--epochs", "1", "--width", "4",
+                        "--out", at("never")}),
+                   3, {"idx"});
+    EXPECT_FALSE(fs::exists(at("never")));
+    expect_refusal(run({"eval", theta_c(), "--data", at("no such folder")}), 3, {at("no such folder")});
+}
+
+TEST_F(Commands, OutputThatCannotBeWrittenIsNoticedBeforeTheWork) {
+    write_file(at("file"), "a regular file");
+    for (std::string out : {at("file") + "/below.safetensors", std::string("/proc/mmcbench/x.safetensors"),
+                            std::string("/proc/x.safetensors"), folder().path().string()}) {
+        SCOPED_TRACE(out);
+        // would take minutes if the name were tried at the end only
+        expect_refusal(run(train(out, {"--epochs", "10000"})), 3, {out.substr(0, out.rfind('/'))});
+    }
+    EXPECT_EQ(read_file(at("file")), "a regular file");
+}
+
+TEST_F(Commands, AFullDiskOnStandardOutputIsAnError) {
+    Words cases[] = {{"help"},
+                     {"list"},
+                     {"eval", theta_c(), "--data", data(), "--json"},
+                     {"path", theta_c(), theta_nc(), "--data", data(), "--points", "2"}};
+    for (auto &words : cases) {
+        SCOPED_TRACE(words[0]);
+        How how;
+        how.out = "/dev/full";
+        Result r = run(words, how);
+        EXPECT_EQ(r.code, 3);
+        EXPECT_TRUE(contains(r.err, "standard output")) << r.err;
+    }
+}
+
+TEST_F(Commands, AReaderThatGoesAwayIsNoError) {
+    // the pipe's reader is gone before the program writes
+    std::string line = "exec 3>" + at("code") + "; { sleep .05; " + MMC_PROGRAM + " help 2>" + at("err") +
+                       "; echo $? >&3; } | true; wait";
+    ASSERT_EQ(system(("bash -c '" + line + "'").c_str()), 0);
+    EXPECT_EQ(read_file(at("err")), "");
+    EXPECT_EQ(read_file(at("code")), "0\n");
+}
+
+TEST_F(Commands, TheEnvironmentIsReadAndTheOptionWins) {
+    How how;
+    how.environment = {"MMC_DATA=" + data(), "MMC_SETS=NC", "MMC_JSON=1", "MMC_LIMITS_TEST=3", "MMC_LIMIT_TEST=9"};
+    Result r = run({"eval", theta_c(), "--limit-test", "7"}, how);
+    ASSERT_EQ(r.code, 0) << r.err;
+    ASSERT_EQ(r.rows().size(), 1u);
+    EXPECT_EQ(r.rows()[0].number("n"), 7);
+    EXPECT_TRUE(contains(r.err, "warning: the environment variable MMC_LIMITS_TEST")) << r.err;
+}
