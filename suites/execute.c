@@ -1,0 +1,64 @@
+#include "suites/execute.h"
+
+#include "runtime/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+mmc_status mmc_artifact_path(char *out, size_t size, const mmc_execution *x, const mmc_job *job, const char *name) {
+    int n = snprintf(out, size, "%s/artifacts/%s%s%s", x->directory, job->key, *name ? "/" : "", name);
+    if (n < 0 || (size_t)n >= size)
+        return mmc_fail(MMC_ERR_RANGE, "--out %s: the path is too long", x->directory);
+    return MMC_OK;
+}
+
+static void relay_progress(void *user, const mmc_progress_event *event) {
+    const mmc_progress_relay *relay = user;
+    const mmc_run_hooks *hooks = &relay->request->hooks;
+    if (hooks->on_progress)
+        hooks->on_progress(hooks->user, relay->job->label, event);
+}
+
+mmc_progress mmc_progress_relayed(mmc_progress_relay *relay) {
+    return (mmc_progress){.report = relay_progress, .user = relay, .interrupted = relay->request->interrupted};
+}
+
+mmc_status mmc_job_execute(const mmc_execution *x, const mmc_job *job) {
+    char path[4096];
+    MMC_TRY(mmc_artifact_path(path, sizeof path, x, job, "config.json"));
+    MMC_TRY(mmc_file_write(path, job->config, strlen(job->config)));
+    switch (job->kind) {
+    case MMC_JOB_PATHS:
+        return mmc_job_execute_paths(x, job);
+    case MMC_JOB_SHEET:
+        return mmc_job_execute_sheet(x, job);
+    default:
+        return mmc_job_execute_training(x, job);
+    }
+}
+
+static mmc_status write_null(const mmc_execution *x, const mmc_job *job, const char *item, const char *metric,
+                             const char *reason) {
+    mmc_record r = mmc_rows_new(x->rows, job);
+    r.item = item;
+    r.metric = metric;
+    r.reason = reason;
+    return mmc_rows_append(x->rows, &r);
+}
+
+mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, const char *reason) {
+    switch (job->kind) {
+    case MMC_JOB_TRAIN:
+        return write_null(x, job, "curve-train", "accuracy", reason);
+    case MMC_JOB_MIDPOINT:
+        return write_null(x, job, job->bend_cue ? "quadratic-cue" : "quadratic-no-cue", "accuracy", reason);
+    case MMC_JOB_SHEET:
+        return write_null(x, job, "sheet", "sheet", reason);
+    default:
+        for (int i = 0; i < job->curve_count; i++)
+            if (!mmc_curve_measured(x, job, job->curves[i]->item))
+                MMC_TRY(write_null(x, job, job->curves[i]->item, "accuracy", reason));
+        return MMC_OK;
+    }
+}

@@ -1,0 +1,137 @@
+/* A job's full configuration: what its key is the hash of. Everything that its values depend on stands in it. */
+#include "suites/plan.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *mmc_job_kind_name(mmc_job_kind kind) {
+    static const char *const names[] = {"train", "midpoint", "paths", "sheet"};
+    return names[kind];
+}
+
+mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale) {
+    return (mmc_model_spec){.arch = job->arch,
+                            .width = scale->width,
+                            .classes = mmc_dataset_classes(job->dataset),
+                            .height = mmc_dataset_height(job->dataset)};
+}
+
+mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale) {
+    bool bend = job->kind == MMC_JOB_MIDPOINT;
+    const mmc_scale_training *t = bend ? &scale->midpoint : &scale->scratch;
+    *out = bend ? mmc_midpoint_defaults() : mmc_train_defaults();
+    out->epochs = t->epochs;
+    out->batch = t->batch;
+    out->lr = t->lr;
+    if (t->schedule) {
+        MMC_TRY(mmc_schedule_parse(&out->schedule, t->schedule));
+        out->schedule_default = false;
+    }
+    out->cue = bend ? (job->bend_cue ? 1 : 0) : job->cue;
+    out->seed = job->training_seed;
+    out->curves = !bend;
+    return MMC_OK;
+}
+
+mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale) {
+    mmc_path_config c = mmc_path_defaults();
+    c.points = scale->points;
+    c.bn = scale->bn;
+    c.bn_batch = scale->bn_batch;
+    c.bn_images = scale->bn_images;
+    c.sets = (1u << MMC_SET_COUNT) - 1;
+    c.split_test = job->test;
+    c.split_train = job->train;
+    c.seed = job->seed;
+    return c;
+}
+
+/* json_object_set_new counts a failure once for all: the object is dropped as a whole. */
+typedef struct object {
+    json_t *json;
+    bool failed;
+} object;
+
+static void put(object *o, const char *name, json_t *value) {
+    if (json_object_set_new(o->json, name, value) != 0)
+        o->failed = true;
+}
+
+static void put_training(object *o, const mmc_train_config *c) {
+    char schedule[128];
+    mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
+    put(o, "epochs", json_integer(c->epochs));
+    put(o, "batch", json_integer(c->batch));
+    put(o, "lr", json_real(c->lr));
+    put(o, "momentum", json_real(c->momentum));
+    put(o, "decay", json_real(c->decay));
+    put(o, "schedule", json_string(c->schedule_default ? "default" : schedule));
+    put(o, "cue", json_real(c->cue));
+    put(o, "seed", json_integer((json_int_t)c->seed));
+}
+
+static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const mmc_scale *scale) {
+    mmc_path_config c = mmc_job_path_config(job, scale);
+    json_t *curves = json_array();
+    for (int i = 0; i < job->curve_count; i++)
+        if (json_array_append_new(curves, json_pack("{s:s,s:s,s:s?}", "item", job->curves[i]->item, "kind",
+                                                    mmc_curve_name(job->curves[i]->kind), "bend",
+                                                    job->bend[i] >= 0 ? plan->jobs[job->bend[i]].key : NULL)) != 0)
+            o->failed = true;
+    put(o, "curves", curves);
+    put(o, "points", json_integer(c.points));
+    put(o, "bn", json_string(mmc_bn_name(c.bn)));
+    put(o, "bn_batch", json_integer(c.bn_batch));
+    put(o, "bn_images", json_integer(c.bn_images));
+    put(o, "cue", json_real(job->cue));
+    put(o, "seed", json_integer((json_int_t)c.seed));
+}
+
+static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be,
+                                const mmc_run_data *data) {
+    object o = {.json = json_object()};
+    mmc_status status = MMC_OK;
+    mmc_train_config train;
+    put(&o, "schema", json_integer(MMC_JOB_SCHEMA));
+    put(&o, "kind", json_string(mmc_job_kind_name(job->kind)));
+    put(&o, "dataset", json_string(mmc_dataset_name(job->dataset)));
+    put(&o, "data", json_string(data->digest[job->dataset]));
+    put(&o, "limit_train", json_integer(data->limit_train));
+    put(&o, "limit_test", json_integer(data->limit_test));
+    if (job->kind == MMC_JOB_SHEET) {
+        put(&o, "seed", json_integer((json_int_t)job->seed));
+    } else {
+        put(&o, "arch", json_string(mmc_arch_name(job->arch)));
+        put(&o, "width", json_integer(scale->width));
+        put(&o, "backend", json_string(be->name));
+        put(&o, "provider", json_string(be->provider));
+        put(&o, "precision", json_string(be->precision));
+    }
+    if (job->kind == MMC_JOB_TRAIN || job->kind == MMC_JOB_MIDPOINT) {
+        MMC_GOTO(cleanup, mmc_job_train_config(&train, job, scale));
+        put_training(&o, &train);
+    }
+    if (job->kind == MMC_JOB_PATHS)
+        put_paths(&o, plan, job, scale);
+    if (job->kind == MMC_JOB_PATHS || job->kind == MMC_JOB_SHEET) {
+        put(&o, "test", json_boolean(job->test));
+        put(&o, "train", json_boolean(job->train));
+    }
+    if (job->theta_c >= 0) {
+        put(&o, "theta_c", json_string(plan->jobs[job->theta_c].key));
+        put(&o, "theta_nc", json_string(plan->jobs[job->theta_nc].key));
+    }
+    job->config = o.failed ? NULL : json_dumps(o.json, JSON_SORT_KEYS | JSON_COMPACT);
+    status = job->config ? mmc_run_digest(job->key, job->config)
+                         : mmc_fail(MMC_ERR_MEMORY, "out of memory while describing %s", job->label);
+cleanup:
+    json_decref(o.json);
+    return status;
+}
+
+mmc_status mmc_plan_keys(mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be, const mmc_run_data *data) {
+    for (int i = 0; i < plan->count; i++)
+        MMC_TRY(job_configure(&plan->jobs[i], plan, scale, be, data));
+    return MMC_OK;
+}

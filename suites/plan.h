@@ -1,0 +1,114 @@
+/* The plan of a run: suites x scale x overrides expanded to jobs, inputs before the jobs that need them.
+ *
+ *     mmc_plan plan = {0};
+ *     MMC_TRY(mmc_plan_expand(&plan, &settings, be, &data));
+ *     plan.jobs[0].key, plan.jobs[0].label ...
+ *     mmc_plan_close(&plan);
+ */
+#ifndef MMC_SUITES_PLAN_H
+#define MMC_SUITES_PLAN_H
+
+#include "runtime/backend.h"
+#include "runtime/train.h"
+#include "suites/run_data.h"
+#include "suites/scale.h"
+#include "suites/suite.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { MMC_JOB_SCHEMA = 1, MMC_JOB_CURVES_MAX = 8 };
+
+typedef enum mmc_job_kind {
+    MMC_JOB_TRAIN,    /* theta_NC (cue 0) or theta_C(p); its rows are the learning curves */
+    MMC_JOB_MIDPOINT, /* the bend of a quadratic path between two of them */
+    MMC_JOB_PATHS,    /* all curves of one pair, sharing their end points */
+    MMC_JOB_SHEET     /* samples of the four sets as a picture */
+} mmc_job_kind;
+
+typedef enum mmc_job_state {
+    MMC_JOB_PENDING,
+    MMC_JOB_DONE,
+    MMC_JOB_FAILED /* `reason` says why */
+} mmc_job_state;
+
+typedef struct mmc_job {
+    mmc_job_kind kind;
+    const mmc_suite *suite; /* the first that asked */
+    char key[17];           /* first 16 hex digits of the SHA-256 of `config` */
+    char *config;           /* full canonical configuration: JSON, sorted keys. Owned */
+    char label[128];        /* "train resnet18-w8 fashion-box p=1 seed=1" */
+    mmc_arch arch;
+    mmc_dataset_kind dataset;
+    double cue;                                        /* p of theta_C */
+    uint64_t seed;                                     /* of the experiment: as in its records */
+    uint64_t training_seed;                            /* theta_NC and theta_C start from different weights */
+    int theta_c, theta_nc;                             /* MIDPOINT, PATHS: jobs they come from; else -1 */
+    bool bend_cue;                                     /* MIDPOINT: trained on data where every image carries its cue */
+    const mmc_suite_curve *curves[MMC_JOB_CURVES_MAX]; /* PATHS */
+    int bend[MMC_JOB_CURVES_MAX];                      /* PATHS: job of the curve's bend, or -1 */
+    int curve_count;
+    bool test, train; /* PATHS, SHEET: splits */
+    mmc_job_state state;
+    char reason[512];
+} mmc_job;
+
+/* Something that an item of the paper shows and that this run cannot measure: becomes one record without value. */
+typedef struct mmc_plan_absent {
+    const mmc_suite *suite;
+    const char *item;
+    const char *arch, *dataset; /* arch NULL: no network */
+    char key[17], reason[256];
+} mmc_plan_absent;
+
+/* An item on a data set, as its claims are judged. */
+typedef struct mmc_plan_item {
+    const mmc_suite *suite;
+    const char *arch, *dataset;
+} mmc_plan_item;
+
+enum { MMC_PLAN_ABSENT_MAX = 96, MMC_PLAN_ITEMS_MAX = 64 };
+
+typedef struct mmc_plan {
+    mmc_job *jobs;
+    int count, capacity;
+    mmc_plan_absent absent[MMC_PLAN_ABSENT_MAX];
+    int absent_count;
+    mmc_plan_item items[MMC_PLAN_ITEMS_MAX];
+    int item_count;
+} mmc_plan;
+
+/* What is asked for, names resolved, overrides applied to the scale. */
+typedef struct mmc_plan_settings {
+    mmc_scale scale;
+    const mmc_suite *suites[MMC_SCALE_SUITES_MAX];
+    int suite_count;
+    const char *arch, *dataset; /* in place of the suites' own; NULL */
+    double cues[MMC_SUITE_CUES_MAX];
+    int cue_count; /* 0: the suite's that the scale names */
+    uint64_t seed;
+    const char *const *filters;
+    size_t filter_count;
+} mmc_plan_settings;
+
+/* Expands. Suites whose data is missing become `absent` entries. Errors: MMC_ERR_USAGE (unknown names, a filter that is
+ * no regular expression, nothing left to do), MMC_ERR_FORMAT (corrupt data), MMC_ERR_MEMORY. */
+mmc_status mmc_plan_expand(mmc_plan *plan, const mmc_plan_settings *settings, const mmc_backend *be,
+                           mmc_run_data *data);
+void mmc_plan_close(mmc_plan *plan);
+
+const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "midpoint", "paths", "sheet" */
+
+/* Training and path settings of a job, and the network they act on. */
+mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale);
+mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale);
+mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale);
+
+/* Fills config and key of every job, in order: a job's configuration holds the keys of its inputs. */
+mmc_status mmc_plan_keys(mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be, const mmc_run_data *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,279 @@
+#define _GNU_SOURCE
+#include "suites/run_config.h"
+
+#include "runtime/file.h"
+#include "runtime/version.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONFIG_LIMIT_BYTES = 4 << 20, RUN_CONFIG_SCHEMA = 1 };
+
+void mmc_run_fingerprint(char *out, size_t size, const mmc_backend *be) {
+    snprintf(out, size, "threads %d; isa %s; provider %s; precision %s; libraries %s", be->threads, be->isa,
+             be->provider, be->precision, be->libraries);
+}
+
+mmc_status mmc_run_directory_check(const char *directory) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/config.json", directory);
+    if (access(path, F_OK) == 0)
+        return MMC_OK;
+    DIR *folder = opendir(directory);
+    if (!folder)
+        return errno == ENOENT ? MMC_OK
+                               : mmc_fail(MMC_ERR_IO, "--out %s: cannot be read: %s", directory, strerror(errno));
+    bool foreign = false;
+    for (const struct dirent *e; (e = readdir(folder)) != NULL;)
+        foreign = foreign || (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                              strncmp(e->d_name, "records", 7) != 0 && !strstr(e->d_name, "config.json"));
+    closedir(folder);
+    if (foreign)
+        return mmc_fail(MMC_ERR_USAGE, "--out %s: the folder holds other files and is no run directory; name a new one",
+                        directory);
+    return MMC_OK;
+}
+
+/* --- what is written ---------------------------------------------------------------------------------------------- */
+
+static void put(json_t *object, const char *name, json_t *value) {
+    if (json_object_set_new(object, name, value) != 0)
+        json_object_clear(object); /* seen when it is written: an empty object is out of memory */
+}
+
+static json_t *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static json_t *text(const char *format, ...) {
+    char buffer[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(buffer, sizeof buffer, format, args);
+    va_end(args);
+    return json_string(buffer);
+}
+
+static json_t *training_text(const mmc_scale_training *t, const char *usual) {
+    return text("%d epochs, batch %d, lr %g, %s", t->epochs, t->batch, t->lr, t->schedule ? t->schedule : usual);
+}
+
+static json_t *images_text(int32_t limit, const char *all) {
+    return limit ? text("the first %d", limit) : json_string(all);
+}
+
+/* The scale in words, as the report shows it; also what two runs are compared by. */
+static json_t *protocol(const mmc_plan_settings *s) {
+    const mmc_scale *c = &s->scale;
+    json_t *p = json_object();
+    put(p, "about", json_string(c->about));
+    put(p, "width", text("%d", c->width));
+    put(p, "train images", images_text(c->limit_train, "all"));
+    put(p, "test images", images_text(c->limit_test, "all"));
+    put(p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
+    put(p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
+    put(p, "points", text("%d", c->points));
+    put(p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
+    put(p, "batch norm images", images_text(c->bn_images, "the train split"));
+    put(p, "seeds", text("%d", c->seeds));
+    put(p, "connected", text("dip at most %g points", 100 * c->connected_dip));
+    char cues[128] = "";
+    size_t used = 0;
+    int count = s->cue_count ? s->cue_count : MMC_SCALE_CUES_MAX;
+    const double *list = s->cue_count ? s->cues : c->cues;
+    for (int i = 0; i < count && list[i] > 0; i++)
+        used += (size_t)snprintf(cues + used, sizeof cues - used, "%s%g", i ? ", " : "", list[i]);
+    put(p, "cue proportions", json_string(used ? cues : "all of the paper's"));
+    return p;
+}
+
+static json_t *datasets(const mmc_run_data *data) {
+    json_t *list = json_array();
+    for (int k = 0; k < MMC_DATASET_COUNT; k++) {
+        if (!data->open[k])
+            continue;
+        const mmc_dataset *set = &data->sets[k];
+        json_t *files = json_array();
+        for (int i = 0; i < set->file_count; i++)
+            json_array_append_new(files,
+                                  json_pack("{s:s,s:s}", "path", set->files[i].path, "sha256", set->files[i].sha256));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:i,s:i,s:o}", "name", mmc_dataset_name((mmc_dataset_kind)k),
+                                              "digest", data->digest[k], "train", (int)set->train.count, "test",
+                                              (int)set->test.count, "files", files));
+    }
+    return list;
+}
+
+static json_t *suite_names(const mmc_plan_settings *s) {
+    json_t *list = json_array();
+    for (int i = 0; i < s->suite_count; i++)
+        json_array_append_new(list, json_string(s->suites[i]->name));
+    return list;
+}
+
+static json_t *filter_texts(const mmc_plan_settings *s) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->filter_count; i++)
+        json_array_append_new(list, json_string(s->filters[i]));
+    return list;
+}
+
+/* What the results depend on: two runs may share a directory when these parts are equal. */
+static json_t *resolved(const mmc_plan_settings *s, const mmc_backend *be, const mmc_run_data *data) {
+    const mmc_version *version = mmc_version_get();
+    json_t *o = json_object();
+    put(o, "schema", json_integer(RUN_CONFIG_SCHEMA));
+    put(o, "program", json_string("mmcbench"));
+    put(o, "version", json_string(version->version));
+    put(o, "scale", json_string(s->scale.name));
+    put(o, "reduced", json_boolean(s->scale.reduced));
+    put(o, "suites", suite_names(s));
+    put(o, "filters", filter_texts(s));
+    put(o, "seed", json_integer((json_int_t)s->seed));
+    put(o, "arch", s->arch ? json_string(s->arch) : json_null());
+    put(o, "dataset", s->dataset ? json_string(s->dataset) : json_null());
+    put(o, "protocol", protocol(s));
+    put(o, "datasets", datasets(data));
+    put(o, "backend", json_string(be->name));
+    put(o, "provider", json_string(be->provider));
+    put(o, "precision", json_string(be->precision));
+    put(o, "threads", json_integer(be->threads));
+    put(o, "isa", json_string(be->isa));
+    put(o, "libraries", json_string(be->libraries));
+    return o;
+}
+
+/* Where and when: may differ between the processes of a run. */
+static void add_circumstances(json_t *o, const mmc_backend *be) {
+    const mmc_version *version = mmc_version_get();
+    struct utsname machine;
+    char host[256] = "", created[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    gethostname(host, sizeof host - 1);
+    put(o, "created", json_string(created));
+    put(o, "commit", json_string(version->commit));
+    put(o, "dirty", json_boolean(version->dirty));
+    put(o, "compiler", json_string(version->compiler));
+    put(o, "flags", json_string(version->flags));
+    put(o, "build_type", json_string(version->build_type));
+    put(o, "device", json_string(be->device));
+    put(o, "host", json_string(host));
+    if (uname(&machine) == 0)
+        put(o, "system", text("%s %s %s", machine.sysname, machine.release, machine.machine));
+    put(o, "memory_bytes", json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
+}
+
+/* --- joining ------------------------------------------------------------------------------------------------------ */
+
+static mmc_status differs(const char *directory, const char *key, const json_t *there, const json_t *here) {
+    static const char *const bits[] = {"threads", "isa", "libraries", "provider", "precision", "backend"};
+    char *a = there ? json_dumps(there, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    char *b = json_dumps(here, JSON_ENCODE_ANY | JSON_COMPACT);
+    bool machine = false;
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        machine = machine || strcmp(bits[i], key) == 0;
+    mmc_status status =
+        machine
+            ? mmc_fail(MMC_ERR_MISMATCH,
+                       "%s: the run was begun with %s %.200s, here it is %.200s: results would not be bit-identical. "
+                       "Go on with the same %s (--threads, --provider, MMC_ISA, the same libraries), or begin anew "
+                       "with another --out",
+                       directory, key, a ? a : "unknown", b ? b : "unknown", key)
+            : mmc_fail(MMC_ERR_MISMATCH,
+                       "%s: the run was begun with another configuration: %s was %.200s, is %.200s. Give the same "
+                       "options, or begin anew with another --out",
+                       directory, key, a ? a : "absent", b ? b : "unknown");
+    free(a);
+    free(b);
+    return status;
+}
+
+/* Data may lie elsewhere now: only names and digests count. */
+static bool datasets_equal(const json_t *a, const json_t *b) {
+    if (json_array_size(a) != json_array_size(b))
+        return false;
+    for (size_t i = 0; i < json_array_size(a); i++)
+        for (int k = 0; k < 2; k++) {
+            const char *name = k == 0 ? "name" : "digest";
+            if (!json_equal(json_object_get(json_array_get(a, i), name), json_object_get(json_array_get(b, i), name)))
+                return false;
+        }
+    return true;
+}
+
+static mmc_status config_compare(const char *directory, const char *path, json_t *mine) {
+    void *bytes = NULL;
+    size_t size;
+    json_error_t error;
+    MMC_TRY(mmc_file_read(&bytes, &size, path, CONFIG_LIMIT_BYTES));
+    json_t *there = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    free(bytes);
+    if (!json_is_object(there)) {
+        json_decref(there);
+        return mmc_fail(MMC_ERR_FORMAT, "%s: no JSON object (line %d: %s); begin anew with another --out", path,
+                        error.line, error.text);
+    }
+    mmc_status status = MMC_OK;
+    const char *key;
+    json_t *value;
+    json_object_foreach(mine, key, value) {
+        const json_t *other = json_object_get(there, key);
+        bool equal = strcmp(key, "datasets") == 0 ? datasets_equal(other, value) : json_equal(other, value);
+        if (!equal && status == MMC_OK)
+            status = differs(directory, key, other, value);
+    }
+    json_decref(there);
+    return status;
+}
+
+/* Links a complete file into place, so that of several processes exactly one creates it. */
+static mmc_status config_create(bool *created, const char *path, const char *json) {
+    char temporary[4200];
+    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    MMC_TRY(mmc_file_write(temporary, json, strlen(json)));
+    *created = link(temporary, path) == 0;
+    int error = errno;
+    unlink(temporary);
+    if (!*created && error != EEXIST)
+        return mmc_fail(MMC_ERR_IO, "%s: cannot be created: %s", path, strerror(error));
+    return MMC_OK;
+}
+
+mmc_status mmc_run_config_join(const char *directory, const mmc_plan_settings *settings, const mmc_backend *be,
+                               const mmc_run_data *data, bool join) {
+    char path[4096], *json = NULL;
+    snprintf(path, sizeof path, "%s/config.json", directory);
+    json_t *mine = resolved(settings, be, data), *whole = json_deep_copy(mine);
+    mmc_status status = MMC_OK;
+    bool created = false;
+    if (whole)
+        add_circumstances(whole, be);
+    if (whole && json_object_size(whole) > 0)
+        json = json_dumps(whole, JSON_INDENT(1));
+    if (!json)
+        MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for %s", path));
+    if (access(path, F_OK) != 0)
+        MMC_GOTO(cleanup, config_create(&created, path, json));
+    if (created)
+        goto cleanup;
+    if (!join)
+        MMC_GOTO(cleanup, mmc_fail(MMC_ERR_USAGE,
+                                   "--out %s: holds a run already; give --resume to go on with it, or "
+                                   "another folder",
+                                   directory));
+    MMC_GOTO(cleanup, config_compare(directory, path, mine));
+cleanup:
+    free(json);
+    json_decref(whole);
+    json_decref(mine);
+    return status;
+}

@@ -1,0 +1,138 @@
+#include "suites/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+mmc_run_request mmc_run_request_defaults(void) {
+    return (mmc_run_request){.lr = NAN};
+}
+
+/* "fig4, fig7, ..." of the suites, or the scales. */
+static void names_list(char *out, size_t size, const char *(*name)(size_t), size_t count) {
+    size_t used = 0;
+    *out = '\0';
+    for (size_t i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", name(i));
+}
+
+static const char *suite_name(size_t i) {
+    size_t count;
+    return mmc_suite_all(&count)[i]->name;
+}
+
+static const char *scale_name(size_t i) {
+    size_t count;
+    return mmc_scale_all(&count)[i]->name;
+}
+
+static mmc_status add_suite(mmc_plan_settings *s, const mmc_suite *suite) {
+    for (int i = 0; i < s->suite_count; i++)
+        if (s->suites[i] == suite)
+            return MMC_OK;
+    if (s->suite_count == MMC_SCALE_SUITES_MAX)
+        return mmc_fail(MMC_ERR_USAGE, "more than %d suites at once; give fewer", MMC_SCALE_SUITES_MAX);
+    s->suites[s->suite_count++] = suite;
+    return MMC_OK;
+}
+
+static mmc_status add_suite_named(mmc_plan_settings *s, const char *name) {
+    size_t count;
+    const mmc_suite *const *all = mmc_suite_all(&count);
+    if (strcmp(name, "all") == 0) {
+        for (size_t i = 0; i < count; i++)
+            MMC_TRY(add_suite(s, all[i]));
+        return MMC_OK;
+    }
+    const mmc_suite *suite = mmc_suite_find(name);
+    if (!suite) {
+        char list[512];
+        names_list(list, sizeof list, suite_name, count);
+        return mmc_fail(MMC_ERR_USAGE, "%s: no suite of this version; there are: %s, all", name, list);
+    }
+    return add_suite(s, suite);
+}
+
+static mmc_status choose_scale(mmc_scale *out, const mmc_run_request *r) {
+    const char *name = r->scale ? r->scale : "quick";
+    const mmc_scale *scale = r->scale_given ? r->scale_given : mmc_scale_find(name);
+    if (!scale) {
+        char list[128];
+        size_t count;
+        mmc_scale_all(&count);
+        names_list(list, sizeof list, scale_name, count);
+        return mmc_fail(MMC_ERR_USAGE, "--scale %s: there are: %s", name, list);
+    }
+    *out = *scale;
+    return MMC_OK;
+}
+
+static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
+    if (r->width)
+        c->width = r->width;
+    if (r->epochs)
+        c->scratch.epochs = r->epochs;
+    if (r->batch)
+        c->scratch.batch = r->batch;
+    if (!isnan(r->lr))
+        c->scratch.lr = r->lr;
+    if (r->schedule) {
+        mmc_schedule parsed;
+        MMC_TRY(mmc_schedule_parse(&parsed, r->schedule));
+        c->scratch.schedule = r->schedule;
+    }
+    if (r->points)
+        c->points = r->points;
+    if (r->bn_batch)
+        c->bn_batch = r->bn_batch;
+    if (r->bn)
+        MMC_TRY(mmc_bn_parse(&c->bn, r->bn));
+    if (r->limit_train)
+        c->limit_train = r->limit_train;
+    if (r->limit_test)
+        c->limit_test = r->limit_test;
+    if (c->bn == MMC_BN_STORED)
+        return mmc_fail(MMC_ERR_USAGE, "--bn stored: running values of points between two models mean nothing; a run "
+                                       "accepts momentum or pooled");
+    if (c->width < MMC_WIDTH_MIN || c->width > MMC_WIDTH_MAX)
+        return mmc_fail(MMC_ERR_RANGE, "--width %d: give %d to %d", c->width, MMC_WIDTH_MIN, MMC_WIDTH_MAX);
+    if (c->points < 2)
+        return mmc_fail(MMC_ERR_RANGE, "--points %d: both ends are points; give 2 or more", c->points);
+    return MMC_OK;
+}
+
+static mmc_status choose_cues(mmc_plan_settings *s, const mmc_run_request *r) {
+    for (int i = 0; i < r->cue_count && i < MMC_SUITE_CUES_MAX; i++) {
+        if (!(r->cues[i] > 0 && r->cues[i] <= 1))
+            return mmc_fail(MMC_ERR_RANGE,
+                            "--cue %g: a suite compares theta_NC with models trained with cues; give a proportion "
+                            "above 0, up to 1",
+                            r->cues[i]);
+        s->cues[s->cue_count++] = r->cues[i];
+    }
+    return MMC_OK;
+}
+
+mmc_status mmc_run_settings(mmc_plan_settings *out, const mmc_run_request *r) {
+    *out = (mmc_plan_settings){.arch = r->arch,
+                               .dataset = r->dataset,
+                               .seed = r->seed_given ? r->seed : 1,
+                               .filters = r->filters,
+                               .filter_count = r->filter_count};
+    mmc_arch arch;
+    mmc_dataset_kind dataset;
+    if (r->arch)
+        MMC_TRY(mmc_arch_parse(&arch, r->arch));
+    if (r->dataset)
+        MMC_TRY(mmc_dataset_parse(&dataset, r->dataset));
+    if (r->shard_count && (r->shard < 0 || r->shard >= r->shard_count))
+        return mmc_fail(MMC_ERR_RANGE, "--shard %d/%d: the first of n is 0, the last n-1", r->shard, r->shard_count);
+    MMC_TRY(choose_scale(&out->scale, r));
+    MMC_TRY(override_scale(&out->scale, r));
+    MMC_TRY(choose_cues(out, r));
+    for (size_t i = 0; i < r->suite_count; i++)
+        MMC_TRY(add_suite_named(out, r->suites[i]));
+    for (const char *const *name = out->scale.suites; r->suite_count == 0 && *name; name++)
+        MMC_TRY(add_suite_named(out, *name));
+    return MMC_OK;
+}

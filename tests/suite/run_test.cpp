@@ -1,0 +1,294 @@
+// Whole runs at toy size: artifacts, rows, resuming, failures, refusals, dry runs.
+#include "tests/suite/toy.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace {
+
+struct Seen {
+    std::vector<std::string> records, messages;
+    std::vector<mmc_run_plan_row> plan;
+    std::vector<std::string> labels;
+    mmc_run_plan_total total = {};
+    int progress = 0, stop_at = -1;
+    volatile sig_atomic_t stop = 0;
+
+    void listen(mmc_run_request *r) {
+        r->interrupted = &stop;
+        r->hooks.user = this;
+        r->hooks.on_record = [](void *user, const mmc_record *row) {
+            static_cast<Seen *>(user)->records.push_back(textOf(row->item) + " " + textOf(row->metric));
+        };
+        r->hooks.on_message = [](void *user, const char *line) { static_cast<Seen *>(user)->messages.push_back(line); };
+        r->hooks.on_plan = [](void *user, const mmc_run_plan_row *row) {
+            static_cast<Seen *>(user)->plan.push_back(*row);
+            static_cast<Seen *>(user)->labels.push_back(textOf(row->label));
+        };
+        r->hooks.on_plan_total = [](void *user, const mmc_run_plan_total *t) { static_cast<Seen *>(user)->total = *t; };
+        r->hooks.on_progress = [](void *user, const char *, const mmc_progress_event *) {
+            Seen *s = static_cast<Seen *>(user);
+            if (s->progress++ == s->stop_at)
+                s->stop = 1;
+        };
+    }
+};
+
+class Run : public ::testing::Test {
+  protected:
+    TemporaryFolder folder;
+    std::string data = toyData(folder), out = folder.path("run");
+    mmc_run_request request = toyRequest(data, out);
+
+    mmc_status go(Seen *seen = nullptr) {
+        char page[4096];
+        if (seen)
+            seen->listen(&request);
+        mmc_status status = mmc_run(&request, page, sizeof page);
+        EXPECT_STREQ(page, "");
+        return status;
+    }
+};
+
+TEST_F(Run, LeavesWholeArtifactsAndEveryRowOnce) {
+    Seen seen;
+    ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
+    mmc_record_set set = {};
+    ASSERT_EQ(mmc_record_set_read(&set, out.c_str()), MMC_OK) << mmc_error_message();
+    std::map<std::string, int> count;
+    for (size_t i = 0; i < set.count; i++) {
+        const mmc_record &r = set.rows[i];
+        count[textOf(r.item) + " " + textOf(r.metric)]++;
+        EXPECT_STREQ(r.scale, "toy");
+        EXPECT_STREQ(r.dataset, "cifar10-box");
+        EXPECT_STREQ(r.backend, "cpu");
+        EXPECT_STRNE(r.commit, "");
+        EXPECT_EQ(r.threads, 1);
+        EXPECT_NE(r.time, nullptr);
+        EXPECT_NE(r.job, nullptr);
+        EXPECT_TRUE(!std::isnan(r.value) || r.reason) << textOf(r.item);
+        if (textOf(r.metric) == "accuracy" && textOf(r.item) == "linear") {
+            EXPECT_EQ(r.n, 20);
+            EXPECT_EQ(r.cue, 1.0);
+            EXPECT_EQ(r.width, 4);
+            EXPECT_STREQ(r.suite, "fig4");
+            EXPECT_GE(r.value, 0);
+            EXPECT_LE(r.value, 1);
+        }
+    }
+    mmc_record_set_close(&set);
+    const std::map<std::string, int> expected = {{"curve-train accuracy", 4},
+                                                 {"curve-train loss", 4},
+                                                 {"curve-test-nc accuracy", 4},
+                                                 {"curve-test-c accuracy", 4},
+                                                 {"train images_per_s", 2},
+                                                 {"midpoint images_per_s", 2},
+                                                 {"linear accuracy", 12},
+                                                 {"linear loss", 12},
+                                                 {"linear barrier", 4},
+                                                 {"linear dip", 4},
+                                                 {"linear images_per_s", 1},
+                                                 {"linear image_forwards_defined", 1},
+                                                 {"linear bn_batches_skipped", 1},
+                                                 {"linear-permuted accuracy", 1},
+                                                 {"sheet sheet", 1},
+                                                 {"quadratic-connects claim", 1},
+                                                 {"linear-disconnected claim", 1},
+                                                 {"linear-permuted-disconnected claim", 1},
+                                                 {"not-mechanistically-connected claim", 1}};
+    for (const auto &[name, n] : expected)
+        EXPECT_EQ(count[name], n) << name;
+    for (const char *item : {"quadratic-cue", "quadratic-no-cue"})
+        EXPECT_EQ(count[std::string(item) + " accuracy"], 12) << item;
+    EXPECT_EQ(seen.records.size(), toyLines(out));
+    size_t jobs = 0;
+    for (const auto &e : std::filesystem::directory_iterator(out + "/artifacts")) {
+        if (!e.is_directory())
+            continue;
+        jobs++;
+        EXPECT_TRUE(std::filesystem::exists(e.path() / "done")) << e.path();
+        EXPECT_TRUE(std::filesystem::exists(e.path() / "config.json")) << e.path();
+        for (const char *gone : {"claim", "state.safetensors", "failed"})
+            EXPECT_FALSE(std::filesystem::exists(e.path() / gone)) << e.path() << gone;
+    }
+    EXPECT_EQ(jobs, 6u); // theta_NC, theta_C, two bends, their paths, a sheet
+    EXPECT_EQ(toyModels(out).size(), 4u);
+}
+
+TEST_F(Run, EndPointsOfAllCurvesAgreeAndTheModelsDiffer) {
+    ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
+    std::map<std::string, std::set<double>> ends;
+    mmc_record_set set = {};
+    ASSERT_EQ(mmc_record_set_read(&set, out.c_str()), MMC_OK);
+    for (size_t i = 0; i < set.count; i++)
+        if (textOf(set.rows[i].metric) == "loss" && textOf(set.rows[i].item).rfind("curve", 0) != 0 &&
+            (set.rows[i].t == 0 || set.rows[i].t == 1))
+            ends[std::to_string(set.rows[i].t) + set.rows[i].set].insert(set.rows[i].value);
+    EXPECT_EQ(ends.size(), 8u);
+    for (const auto &[where, values] : ends)
+        EXPECT_EQ(values.size(), 1u) << where;
+    EXPECT_NE(ends["0.000000NC"], ends["1.000000NC"]);
+    mmc_record_set_close(&set);
+}
+
+TEST_F(Run, DoneIsNotDoneAgain) {
+    ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
+    auto rows = toyRows(out);
+    size_t lines = toyLines(out);
+    request.resume = true;
+    Seen seen;
+    ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(seen.progress, 0);
+    EXPECT_EQ(seen.records.size(), 0u);
+    EXPECT_EQ(toyLines(out), lines);
+    EXPECT_EQ(toyRows(out), rows);
+}
+
+TEST_F(Run, InterruptedAnywhereItGoesOnToTheSameBits) {
+    ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
+    auto rows = toyRows(out), models = toyModels(out);
+    size_t lines = toyLines(out);
+    out = folder.path("again");
+    request.out = out.c_str();
+    int stops = 0;
+    for (int stop_at = 1;; stop_at += 2) {
+        Seen seen;
+        seen.stop_at = stop_at;
+        mmc_status status = go(&seen);
+        request.resume = true;
+        if (status == MMC_OK)
+            break;
+        ASSERT_EQ(status, MMC_ERR_INTERRUPTED) << mmc_error_message();
+        EXPECT_NE(std::string(mmc_error_message()).find("--resume"), std::string::npos);
+        ASSERT_LT(++stops, 200);
+    }
+    EXPECT_GT(stops, 2);
+    EXPECT_EQ(toyModels(out), models);
+    EXPECT_EQ(toyRows(out), rows);
+    EXPECT_EQ(toyLines(out), lines);
+}
+
+TEST_F(Run, AFailedJobIsReportedAndTheOthersGoOn) {
+    mmc_scale broken = toyScale();
+    broken.midpoint.lr = 1e30; // the losses of the bends are soon not finite
+    request.scale_given = &broken;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        ASSERT_EQ(go(), MMC_ERR_WRONG);
+        EXPECT_NE(std::string(mmc_error_message()).find("jobs failed"), std::string::npos) << mmc_error_message();
+        request.resume = true;
+    }
+    int values = 0, nulls = 0;
+    mmc_record_set set = {};
+    ASSERT_EQ(mmc_record_set_read(&set, out.c_str()), MMC_OK);
+    for (size_t i = 0; i < set.count; i++) {
+        values += textOf(set.rows[i].item) == "linear" && !std::isnan(set.rows[i].value);
+        if (textOf(set.rows[i].item).rfind("quadratic", 0) == 0) {
+            EXPECT_TRUE(std::isnan(set.rows[i].value));
+            EXPECT_NE(set.rows[i].reason, nullptr);
+            nulls++;
+        }
+        EXPECT_STRNE(set.rows[i].metric, "claim") << "judged on an item whose jobs failed";
+    }
+    mmc_record_set_close(&set);
+    EXPECT_GE(values, 24);
+    EXPECT_EQ(nulls, 4); // of the two trainings and of the two paths
+    EXPECT_EQ(toyLines(out), toyRows(out).size());
+}
+
+TEST_F(Run, WhatNeedsAFailedJobFailsWithItsReason) {
+    mmc_scale broken = toyScale();
+    broken.scratch.lr = 1e30;
+    request.scale_given = &broken;
+    ASSERT_EQ(go(), MMC_ERR_WRONG);
+    bool found = false;
+    for (const auto &[key, value] : toyRows(out))
+        found = found || (key.find("linear accuracy") != std::string::npos &&
+                          value.find("it needs train resnet18-w4 cifar10-box p=1 seed=1") != std::string::npos);
+    EXPECT_TRUE(found);
+}
+
+TEST_F(Run, ADryRunWritesNothing) {
+    request.dry_run = true;
+    Seen seen;
+    ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
+    EXPECT_FALSE(std::filesystem::exists(out));
+    ASSERT_EQ(seen.labels.size(), 7u); // six jobs and the path that this version lacks
+    EXPECT_EQ(seen.total.jobs, 6);
+    EXPECT_EQ(seen.total.jobs_done, 0);
+    EXPECT_GT(seen.total.flop, 0);
+    EXPECT_GT(seen.total.time_s, 0);
+    EXPECT_NE(textOf(seen.plan[0].job), "-");
+    EXPECT_NE(std::count(seen.labels.begin(), seen.labels.end(), "paths resnet18-w4 cifar10-box p=1 seed=1"), 0);
+}
+
+TEST_F(Run, SuitesShareJobs) {
+    const char *const suites[] = {"fig4", "fig15", "fig11"};
+    request.suites = suites;
+    request.suite_count = 3;
+    request.dry_run = true;
+    Seen seen;
+    ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(seen.total.jobs, 5);
+}
+
+TEST_F(Run, FiltersChooseJobs) {
+    const char *const filters[] = {"sheet"}, *const without[] = {"-sheet"};
+    request.dry_run = true;
+    request.filter_count = 1;
+    request.filters = filters;
+    Seen only, rest;
+    ASSERT_EQ(go(&only), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(only.total.jobs, 1);
+    request.filters = without;
+    ASSERT_EQ(go(&rest), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(rest.total.jobs, 5);
+    const char *const none[] = {"nothing"}, *const wrong[] = {"("};
+    request.filters = none;
+    EXPECT_EQ(go(), MMC_ERR_USAGE);
+    request.filters = wrong;
+    EXPECT_EQ(go(), MMC_ERR_USAGE);
+}
+
+TEST_F(Run, RefusesAnotherConfigurationAndForeignFolders) {
+    const char *const suites[] = {"fig7"};
+    request.suites = suites;
+    request.suite_count = 1;
+    ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(go(), MMC_ERR_USAGE); // no --resume
+    EXPECT_NE(std::string(mmc_error_message()).find("--resume"), std::string::npos);
+    request.resume = true;
+    request.epochs = 3;
+    EXPECT_EQ(go(), MMC_ERR_MISMATCH);
+    EXPECT_NE(std::string(mmc_error_message()).find("protocol"), std::string::npos) << mmc_error_message();
+    request.epochs = 0;
+    request.backend.threads = 2;
+    EXPECT_EQ(go(), MMC_ERR_MISMATCH);
+    EXPECT_NE(std::string(mmc_error_message()).find("--threads"), std::string::npos) << mmc_error_message();
+    request.backend.threads = 1;
+    EXPECT_EQ(go(), MMC_OK) << mmc_error_message();
+    request.out = data.c_str();
+    EXPECT_EQ(go(), MMC_ERR_USAGE);
+    EXPECT_EQ(std::filesystem::exists(data + "/config.json"), false);
+}
+
+TEST_F(Run, NamesThatAreNotThereAndDataThatIsNotThere) {
+    const char *const wrong[] = {"fig99"}, *const lacking[] = {"fig8"};
+    request.suites = wrong;
+    request.suite_count = 1;
+    EXPECT_EQ(go(), MMC_ERR_USAGE);
+    EXPECT_NE(std::string(mmc_error_message()).find("fig4"), std::string::npos);
+    request.suites = lacking;
+    EXPECT_EQ(go(), MMC_ERR_SKIPPED) << mmc_error_message();
+    EXPECT_FALSE(std::filesystem::exists(out));
+    const char *const both[] = {"fig7", "fig8"};
+    request.suites = both;
+    request.suite_count = 2;
+    EXPECT_EQ(go(), MMC_OK) << mmc_error_message();
+    bool said = false;
+    for (const auto &[key, value] : toyRows(out))
+        said = said || (key.find(" fig8 sheet") != std::string::npos && value.rfind("nan ", 0) == 0);
+    EXPECT_TRUE(said);
+}
+
+} // namespace
