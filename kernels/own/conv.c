@@ -1,5 +1,8 @@
 #include "kernels/own/conv.h"
 
+#include "kernels/own/moments.h"
+#include "kernels/own/winograd.h"
+
 #include <omp.h>
 #include <string.h>
 
@@ -33,12 +36,18 @@ own_conv OWN(conv_backward)(const mmc_unit_shape *s) {
 }
 
 size_t OWN(conv_pack_floats)(const own_conv *shape) {
+    if (OWN(winograd_fits)(shape))
+        return OWN(winograd_pack_floats)(shape);
     return (size_t)ceil_div(shape->co, TILE_K) * TILE_K * (size_t)shape->ci * (size_t)(shape->r * shape->r);
 }
 
 void OWN(conv_pack)(float *packed, const own_conv *shape, const float *w) {
     const int co = shape->co, ci = shape->ci, taps = shape->r * shape->r;
     const size_t block = (size_t)taps * (size_t)ci * TILE_K;
+    if (OWN(winograd_fits)(shape)) {
+        OWN(winograd_pack)(packed, shape, w);
+        return;
+    }
 #pragma omp parallel for schedule(static)
     for (int kb = 0; kb < ceil_div(co, TILE_K); kb++)
         for (int tap = 0; tap < taps; tap++)
@@ -109,7 +118,7 @@ static size_t scratch_carve(scratch *out, const own_conv *s, char *base) {
 }
 
 size_t OWN(conv_workspace)(const own_conv *shape) {
-    return scratch_carve(NULL, shape, NULL);
+    return OWN(winograd_fits)(shape) ? OWN(winograd_workspace)(shape) : scratch_carve(NULL, shape, NULL);
 }
 
 /* Input row or column that tap `tap` of output `o` reads; -1: outside or between the strides. */
@@ -289,54 +298,6 @@ INLINE void tile_across(tile *t, const own_conv *s, const scratch *ws, const flo
         }
 }
 
-/* Moments of the lanes -> (count, mean, sum of squared deviations) of each channel of the task. */
-static void part_finish(double *part, const float *sums, int co, int pixels, int n, int block0, int blocks) {
-    double count[LANES], total = 0;
-    for (int lane = 0; lane < LANES; lane++) {
-        int holds = 0;
-        for (int b = 0; b < blocks; b++)
-            holds += lane < block_images(n, block0 + b);
-        count[lane] = (double)holds * pixels;
-        total += count[lane];
-    }
-    for (int k = 0; k < co; k++, sums += 3 * LANES) {
-        double mean[LANES], m2[LANES], sum = 0, squares = 0;
-        for (int lane = 0; lane < LANES; lane++) {
-            const double inverse = count[lane] > 0 ? 1.0 / count[lane] : 0;
-            const double s1 = sums[LANES + lane];
-            mean[lane] = (double)sums[lane] + s1 * inverse;
-            m2[lane] = (double)sums[2 * LANES + lane] - s1 * s1 * inverse;
-        }
-        for (int lane = 0; lane < LANES; lane++)
-            sum += count[lane] > 0 ? count[lane] * mean[lane] : 0;
-        const double centre = sum / total;
-        for (int lane = 0; lane < LANES; lane++)
-            squares += count[lane] > 0 ? m2[lane] + count[lane] * (mean[lane] - centre) * (mean[lane] - centre) : 0;
-        part[3 * k] = total;
-        part[3 * k + 1] = centre;
-        part[3 * k + 2] = squares;
-    }
-}
-
-void OWN(moments_merge)(float *mean, float *var, const double *parts, int part_count, int k) {
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < k; i++) {
-        double total = 0, sum = 0, squares = 0;
-        for (int j = 0; j < part_count; j++) {
-            const double *part = parts + ((size_t)j * (size_t)k + (size_t)i) * 3;
-            total += part[0];
-            sum += part[0] * part[1];
-        }
-        const double centre = sum / total;
-        for (int j = 0; j < part_count; j++) {
-            const double *part = parts + ((size_t)j * (size_t)k + (size_t)i) * 3;
-            squares += part[2] + part[0] * (part[1] - centre) * (part[1] - centre);
-        }
-        mean[i] = (float)centre;
-        var[i] = (float)(squares > 0 || squares != squares ? squares / total : 0.0);
-    }
-}
-
 /* One task; `finish` is a constant at each call, so each finish is its own code. */
 INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws, int set, int group, int band,
                      own_finish finish) {
@@ -371,13 +332,17 @@ INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws
         }
     }
     if (finish == OWN_FINISH_STATS)
-        part_finish(ws->parts +
-                        ((size_t)set * (size_t)p->parts + (size_t)(group * p->bands + band)) * (size_t)s->co * 3,
-                    sums, s->co, (row1 - row0) * s->out_w, s->n, block0, blocks);
+        OWN(moments_part)
+        (ws->parts + ((size_t)set * (size_t)p->parts + (size_t)(group * p->bands + band)) * (size_t)s->co * 3, sums,
+         s->co, (row1 - row0) * s->out_w, s->n, block0, blocks);
 }
 
 void OWN(conv)(const own_conv_call *call) {
     const own_conv *s = &call->shape;
+    if (OWN(winograd_fits)(s)) {
+        OWN(winograd)(call);
+        return;
+    }
     const plan p = plan_make(s);
     scratch ws;
     scratch_carve(&ws, s, call->workspace);

@@ -1,4 +1,5 @@
-/* Direct convolution over blocks of images, forward and backward by data. Private to kernels/own.
+/* Convolution over blocks of images, forward and backward by data; here the direct kernel, which hands the shapes that
+ * suit it to winograd.h. Private to kernels/own.
  *
  * Eq:    out[k][p] = sum over taps (r,s) and channels c of w[k][c][r][s] in[c][source(p,r,s)]
  *        forward: source = stride p + (r,s) - pad;  backward by data: the p' with stride p' + (r,s) - pad = p, with k
@@ -54,9 +55,5 @@ void OWN(conv_pack)(float *packed, const own_conv *shape, const float *w);
 
 size_t OWN(conv_workspace)(const own_conv *shape);
 void OWN(conv)(const own_conv_call *call);
-
-/* Mean and biased variance from partial moments, the parts of one set one after the other: part i holds (count, mean,
- * sum of squared deviations) of each of k channels, [part][k][3]. Order: parts in sequence. */
-void OWN(moments_merge)(float *mean, float *var, const double *parts, int part_count, int k);
 
 #endif

@@ -3,6 +3,7 @@
 #include "kernels/own/conv.h"
 #include "kernels/own/gradw.h"
 #include "kernels/own/norm.h"
+#include "kernels/own/winograd.h"
 
 static mmc_status shape_check(const mmc_unit_shape *s) {
     if ((s->r != 1 && s->r != 3) || (s->stride != 1 && s->stride != 2))
@@ -175,9 +176,9 @@ static mmc_status own_backward(const mmc_unit_backward_call *call) {
 }
 
 static const char *own_detail(const mmc_unit_shape *s, mmc_pack_mode mode) {
-    (void)s;
     (void)mode;
-    return "direct";
+    const own_conv forward = OWN(conv_forward)(s, 1);
+    return OWN(winograd_fits)(&forward) ? "winograd-2x2" : "direct";
 }
 
 extern const mmc_unit_ops OWN(unit_table);
