@@ -141,7 +141,7 @@ inline Result run(const std::vector<std::string> &words, const How &how = {}) {
     for (const char *name : {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"})
         if (const char *value = getenv(name))
             settings.push_back(std::string(name) + "=" + value);
-    settings.push_back("OMP_NUM_THREADS=1");
+    settings.push_back("MMC_THREADS=1"); // tests run side by side: threads that spin would wait for each other
     std::vector<char *> argv, environment;
     for (auto &w : all)
         argv.push_back(w.data());
