@@ -140,6 +140,13 @@ TEST_F(Commands, UsageErrorsNameTheOptionAndLeaveNothing) {
         {{"midpoint", ckpt, other}, {"--out is required"}},
         {{"midpoint", ckpt, other, "--out", at("never"), "--bends", "2"}, {"--bends 2", "polyline"}},
         {{"midpoint", ckpt, other, "--out", at("never"), "--curve", "linear"}, {"--curve linear", "quadratic"}},
+        {{"data"}, {"check", "fetch", "render"}},
+        {{"data", "burn"}, {"burn", "check", "fetch", "render"}},
+        {{"data", "check", "--png", at("never")}, {"--png", "mmcbench data check"}},
+        {{"data", "fetch"}, {"--data is required"}},
+        {{"data", "render", "--data", data(), "--out", at("never")}, {"--dataset is required"}},
+        {{"data", "render", "--data", data(), "--dataset", "cifar10-box"}, {"--out", "--png"}},
+        {{"report"}, {"report takes one run directory"}},
     };
     std::string before = names(folder().path());
     for (auto &c : cases) {
@@ -438,4 +445,42 @@ TEST_F(Commands, TheEnvironmentIsReadAndTheOptionWins) {
     ASSERT_EQ(r.rows().size(), 1u);
     EXPECT_EQ(r.rows()[0].number("n"), 7);
     EXPECT_TRUE(contains(r.err, "warning: the environment variable MMC_LIMITS_TEST")) << r.err;
+}
+
+TEST_F(Commands, DataCheckSaysWhatEachFileHolds) {
+    Result r = run({"data", "check", "--data", data(), "--dataset", "cifar10-box", "--json"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    auto rows = r.rows();
+    ASSERT_EQ(rows.size(), 6u); // five training batches and the test batch
+    int missing = 0;
+    for (auto &row : rows) {
+        EXPECT_EQ(row.text("dataset"), "CIFAR-10");
+        missing += row.text("verdict") == "missing";
+        if (row.text("name") == "test_batch.bin") {
+            EXPECT_EQ(row.number("records"), 40);
+            EXPECT_EQ(row.text("sha256").size(), 64u);
+        }
+    }
+    EXPECT_EQ(missing, 4);
+    write_file(folder() / "cut-data/cifar-10-batches-bin/test_batch.bin", cifar(4, 10, 2).substr(1));
+    r = run({"data", "check", "--data", at("cut-data")});
+    EXPECT_EQ(r.code, 3) << r.err;
+    EXPECT_TRUE(contains(r.err, "test_batch.bin")) << r.err;
+}
+
+TEST_F(Commands, DataRenderWritesImagesAndDraws) {
+    std::string out = at("images.safetensors"), sheet = at("sheet.png");
+    Result r = run({"data", "render", "--data", data(), "--dataset", "cifar10-box", "--limit-test", "12", "--sets",
+                    "NC,RC", "--out", out, "--png", sheet});
+    ASSERT_EQ(r.code, 0) << r.err;
+    std::string keys = header(out).keys();
+    for (const char *name : {"images_NC", "images_RC", "labels", "place"})
+        EXPECT_TRUE(contains(keys, name)) << keys;
+    EXPECT_FALSE(contains(keys, "images_RI")) << keys;
+    EXPECT_EQ(read_file(sheet).rfind("\x89PNG", 0), 0u);
+}
+
+TEST_F(Commands, ReportNeedsARunDirectory) {
+    expect_refusal(run({"report", at("nowhere")}), 3, {at("nowhere")});
+    EXPECT_FALSE(fs::exists(at("nowhere")));
 }
