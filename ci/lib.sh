@@ -3,6 +3,7 @@
 set -euo pipefail
 MMC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 MMC_JOBS=${MMC_JOBS:-$(nproc)}
+export -n MMC_JOBS # the program reads MMC_ names of its environment as options
 
 say() {
     printf '== %s\n' "$*"

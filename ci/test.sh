@@ -14,6 +14,7 @@
 # A failed stage does not hide the next ones; the summary at the end names stage, seconds, tests and skips with reasons.
 # MMC_JOBS sets the number of jobs (default: all cores), MMC_TEST_TIMEOUT the seconds a single test may take (300).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export -n MMC_TEST_TIMEOUT 2>/dev/null || true
 stages=(checks release clang minimal asan tidy)
 [ $# -eq 0 ] || stages=("$@")
 for stage in "${stages[@]}"; do
@@ -46,7 +47,7 @@ tests() {
     cmake -E rm -f "$results/$preset.xml"
     ctest --preset "$preset" -j "$MMC_JOBS" --timeout "${MMC_TEST_TIMEOUT:-300}" --no-tests=error -LE slow \
         --output-junit "$MMC_ROOT/$results/$preset.xml" "$@" |
-        grep -vE '^ *Start |\*{3}Skipped|  Passed  ' || return "${PIPESTATUS[0]}"
+        grep -vE '^ *Start |\(Skipped\)$|\*{3}Skipped|  Passed  |^The following tests did not run' || return "${PIPESTATUS[0]}"
     return "${PIPESTATUS[0]}"
 }
 
@@ -111,10 +112,11 @@ for file in "$results"/*.xml; do
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     awk '/<testcase /{ name = $0; sub(/.*<testcase name="/, "", name); sub(/".*/, "", name) }
          /status="fail"/{ print "  failed: " name }
-         /status="(notrun|disabled)"/{ skip = name; next }
-         /<\/testcase>/{ skip = "" }
-         skip != "" && /: Skipped$/{ getline reason; print "  skipped: " skip ": " reason; skip = "" }' "$file" |
-        sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g'
+         /status="(notrun|disabled)"/{ skip = 1 }
+         skip && /: Skipped$/{ getline reason; count[reason]++; skip = 0 }
+         /<\/testcase>/{ if (skip) count["no reason given: " name]++; skip = 0 }
+         END { for (reason in count) printf "  skipped %d: %s\n", count[reason], reason }' "$file" |
+        sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g' | sort
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 if [ $failures -gt 0 ]; then
