@@ -230,7 +230,7 @@ mmc_status mmc_file_write_parts(const char *path, const mmc_file_part *parts, si
     char *folder = target ? folder_of(target) : NULL;
     mmc_status status =
         folder ? mmc_folder_create(folder) : mmc_fail(MMC_ERR_MEMORY, "%s: no memory for its name", path);
-    if (status == MMC_OK)
+    if (folder && status == MMC_OK)
         status = write_target(target, folder, parts, count);
     free(folder);
     free(target);
