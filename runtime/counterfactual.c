@@ -143,8 +143,8 @@ static mmc_status set_top(mmc_sample *s, const mmc_split *split, int32_t top, in
 static mmc_status own_cue(mmc_sample *s, const mmc_dataset *data, const mmc_split *split, int32_t i) {
     if (data->kind == MMC_DATASET_DOMINOES)
         return set_top(s, split, split->partner[i], i);
-    int32_t label = split->labels[i];
-    set_box(s, data->classes, label % 10, data->classes == 10 ? 1.0 : (label / 10) / 10.0);
+    const int32_t label = split->labels[i], tens = label / 10;
+    set_box(s, data->classes, label % 10, data->classes == 10 ? 1.0 : tens / 10.0);
     return MMC_OK;
 }
 
@@ -217,6 +217,7 @@ mmc_status mmc_sample_unique(mmc_sample *unique, int32_t *row, int32_t *unique_c
     int32_t count = 0;
     for (int32_t i = 0; i < n; i++) {
         size_t slot = hash_sample(&samples[i]) & (slots - 1);
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): equal bytes are the definition of equal samples */
         while (table[slot] >= 0 && memcmp(&unique[table[slot]], &samples[i], sizeof *samples) != 0)
             slot = (slot + 1) & (slots - 1);
         if (table[slot] < 0) {

@@ -124,7 +124,7 @@ static mmc_status allocate_state(mmc_train_state *s, const mmc_model *model, con
     s->weights = malloc((size_t)s->vectors * s->state_count * sizeof(float));
     s->velocity = malloc((size_t)s->vectors * s->parameter_count * sizeof(float));
     s->rows = malloc(((size_t)epochs + 1) * sizeof *s->rows);
-    s->tally = malloc((size_t)s->steps_max * 2 * sizeof(double));
+    s->tally = calloc((size_t)s->steps_max * 2, sizeof(double));
     if (!s->weights || !s->velocity || !s->rows || !s->tally)
         return mmc_fail(MMC_ERR_MEMORY, "out of memory: the training state of %d x %zu floats", s->vectors,
                         s->state_count);
