@@ -1,5 +1,5 @@
 // The flat operations of the provider `own` against the reference provider and against their definitions.
-#include "own_support.h"
+#include "tests/unit/own_support.h"
 
 namespace {
 

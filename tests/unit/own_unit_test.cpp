@@ -1,6 +1,6 @@
 // The unit of the provider `own` against its definition in plain double loops, on odd shapes, for every instruction
 // set: forward, folded, backward, several weight sets, guards, thread counts.
-#include "own_support.h"
+#include "tests/unit/own_support.h"
 
 namespace {
 
