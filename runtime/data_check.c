@@ -2,6 +2,7 @@
 #include "runtime/data_check.h"
 
 #include "runtime/cifar.h"
+#include "runtime/file.h"
 #include "runtime/idx.h"
 #include "runtime/stream.h"
 
@@ -148,12 +149,40 @@ static mmc_status content_md5(char hex[MMC_CHECKSUM_BYTES], const char *path) {
     return status;
 }
 
+enum sums { SUMS_NONE, SUMS_EQUAL, SUMS_DIFFER };
+
+/* Compares with the sums that fetching left beside the file. A list that cannot be read is no list. */
+static enum sums compare_sums(const mmc_data_report *r) {
+    char path[MMC_DATA_PATH_BYTES + sizeof MMC_DATA_SUMS];
+    void *bytes;
+    size_t size;
+    int folder = (int)(strrchr(r->path, '/') - r->path);
+    snprintf(path, sizeof path, "%.*s/%s", folder, r->path, MMC_DATA_SUMS);
+    if (mmc_file_read(&bytes, &size, path, 1 << 16) != MMC_OK)
+        return SUMS_NONE;
+    const char *base = r->path + folder + 1;
+    enum sums result = SUMS_NONE;
+    char *rest = NULL;
+    for (char *line = strtok_r(bytes, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strlen(line) > 34 && strcmp(line + 34, base) == 0)
+            result = strncmp(line, r->md5, 32) == 0 ? SUMS_EQUAL : SUMS_DIFFER;
+    free(bytes);
+    return result;
+}
+
 static mmc_status judge(mmc_data_report *r, const struct known_file *file) {
     char md5[MMC_CHECKSUM_BYTES] = "";
     bool whole = r->records == file->records;
     if (whole && file->content_md5)
         MMC_TRY(content_md5(md5, r->path));
-    bool official = file->content_md5 && (strcmp(md5, file->content_md5) == 0 || strcmp(r->md5, file->packed_md5) == 0);
+    enum sums sums = file->content_md5 ? SUMS_NONE : compare_sums(r);
+    if (sums == SUMS_DIFFER)
+        return mmc_fail(MMC_ERR_FORMAT,
+                        "%s: changed since it was fetched (see %s beside it); remove it and fetch again", r->path,
+                        MMC_DATA_SUMS);
+    bool official =
+        sums == SUMS_EQUAL ||
+        (file->content_md5 && (strcmp(md5, file->content_md5) == 0 || strcmp(r->md5, file->packed_md5) == 0));
     r->verdict = official                      ? MMC_DATA_OFFICIAL
                  : r->records < file->records  ? MMC_DATA_PART
                  : whole && !file->content_md5 ? MMC_DATA_COMPLETE

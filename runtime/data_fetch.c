@@ -2,8 +2,10 @@
 #include "runtime/data_fetch.h"
 
 #include "runtime/checksum.h"
+#include "runtime/data_files.h"
 #include "runtime/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 extern char **environ;
 
-enum { PATH_BYTES = 1024, COMMAND_NOT_FOUND = 127 };
+enum { PATH_BYTES = 1024, COMMAND_NOT_FOUND = 127, SUMS_BYTES = 4096 };
 
 #define CIFAR_URL "https://www.cs.toronto.edu/~kriz/"
 #define FASHION_URL "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -109,6 +111,32 @@ static mmc_status verify(const job *j) {
     return MMC_OK;
 }
 
+/* The md5 of every .bin file of the unpacked archive, which was verified as a whole, goes beside them. */
+static mmc_status write_sums(const job *j) {
+    char sums[SUMS_BYTES], path[2 * PATH_BYTES], md5[MMC_CHECKSUM_BYTES];
+    size_t used = 0;
+    struct dirent *entry;
+    DIR *folder = opendir(j->unpacked);
+    if (!folder)
+        return mmc_fail(MMC_ERR_IO, "%s: cannot be read (%s)", j->unpacked, strerror(errno));
+    mmc_status status = MMC_OK;
+    while (status == MMC_OK && (entry = readdir(folder))) {
+        size_t length = strlen(entry->d_name);
+        if (length < 5 || length > 100 || strcmp(entry->d_name + length - 4, ".bin") != 0)
+            continue;
+        if (used + length + 40 > sizeof sums)
+            break;
+        snprintf(path, sizeof path, "%s/%s", j->unpacked, entry->d_name);
+        status = mmc_file_checksum(md5, path, MMC_CHECKSUM_MD5);
+        if (status == MMC_OK)
+            used += (size_t)snprintf(sums + used, sizeof sums - used, "%s  %s\n", md5, entry->d_name);
+    }
+    closedir(folder);
+    MMC_TRY(status);
+    snprintf(path, sizeof path, "%s/%s", j->unpacked, MMC_DATA_SUMS);
+    return mmc_file_write(path, sums, used);
+}
+
 /* Leaves in j->unpacked what shall be renamed to the target. */
 static mmc_status unpack(job *j) {
     const char *const tar[] = {"tar", "--no-same-owner", "-xzf", j->file, "-C", j->work, NULL};
@@ -126,7 +154,7 @@ static mmc_status unpack(job *j) {
         return mmc_fail(MMC_ERR_IO, "%s: the path is too long; use a shorter data folder", j->target);
     if (code != 0 || stat(j->unpacked, &info) != 0 || !S_ISDIR(info.st_mode))
         return mmc_fail(MMC_ERR_IO, "tar failed to unpack %s (exit code %d); is the disk full?", j->source->url, code);
-    return MMC_OK;
+    return write_sums(j);
 }
 
 static void remove_work(const job *j) {

@@ -15,7 +15,8 @@ extern "C" {
 
 enum { MMC_FETCH_CIFAR10 = 1, MMC_FETCH_CIFAR100 = 2, MMC_FETCH_FASHION = 4, MMC_FETCH_ALL = 7 };
 
-/* One official file. An archive (.tar.gz) is unpacked to the folder `name`, any other file lands at `name`. */
+/* One official file. An archive (.tar.gz) is unpacked to the folder `name` (with MMC_DATA_SUMS of
+ * its .bin files), any other file lands at `name`. */
 typedef struct mmc_data_source {
     unsigned set; /* MMC_FETCH_... */
     const char *url;

@@ -22,6 +22,9 @@ enum { MMC_DATA_PATH_BYTES = 512, MMC_CIFAR10_BATCHES = 5 };
 #define MMC_DATA_CIFAR100_FOLDER "cifar-100-binary"
 #define MMC_DATA_FASHION_FOLDER "fashion-mnist"
 
+/* Written beside the files of an archive that was verified, in the format of md5sum: what `data check` compares with. */
+#define MMC_DATA_SUMS "MD5SUMS"
+
 /* The first of folder/sub/name, folder/name, each plain, .gz, .xz; true where there is one. folder may be NULL. */
 bool mmc_data_find(char path[MMC_DATA_PATH_BYTES], const char *folder, const char *sub, const char *name);
 

@@ -128,6 +128,15 @@ TEST(DataFetch, UnpacksAnArchive) {
     ASSERT_EQ(mmc_data_fetch_one(to.root.c_str(), &source, nullptr, nullptr), MMC_OK) << mmc_error_message();
     EXPECT_EQ(TemporaryFolder::read(to.path("cifar-10-batches-bin/test_batch.bin")), cifar({1}, 10));
     EXPECT_EQ(to.entries(), 1u);
+    // what was verified is known to be the official file, until it changes
+    mmc_data_report r[MMC_DATA_REPORTS];
+    ASSERT_EQ(mmc_data_check(r, to.root.c_str()), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(find(r, "test_batch.bin").verdict, MMC_DATA_OFFICIAL);
+    std::string changed = cifar({1}, 10);
+    changed[100] = static_cast<char>(changed[100] ^ 1);
+    to.write("cifar-10-batches-bin/test_batch.bin", changed);
+    EXPECT_EQ(mmc_data_check(r, to.root.c_str()), MMC_ERR_FORMAT);
+    EXPECT_EQ(find(r, "test_batch.bin").verdict, MMC_DATA_CORRUPT);
 }
 
 TEST(DataFetch, AFailureKeepsNothing) {
