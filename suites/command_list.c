@@ -58,11 +58,11 @@ static void list_suites(mmc_output *out) {
     size_t count;
     const mmc_suite *const *suites = mmc_suite_all(&count);
     for (size_t i = 0; i < count; i++) {
-        /* "fig4" is Figure 4 */
+        /* "Figure 4: what it shows" */
         char paper[32];
-        const char *number = suites[i]->name + strcspn(suites[i]->name, "0123456789");
-        snprintf(paper, sizeof paper, "%s %s", suites[i]->name[0] == 't' ? "Table" : "Figure", number);
-        print(out, "suites", &(thing){suites[i]->name, suites[i]->paper, paper});
+        const char *text = suites[i]->paper, *colon = strstr(text, ": ");
+        snprintf(paper, sizeof paper, "%.*s", colon ? (int)(colon - text) : 0, text);
+        print(out, "suites", &(thing){suites[i]->name, colon ? colon + 2 : text, paper});
     }
 }
 

@@ -24,6 +24,7 @@ static void print_version(mmc_output *out) {
 typedef mmc_status (*command_function)(const mmc_options *options, mmc_output *out);
 
 static const command_function functions[MMC_COMMAND_COUNT] = {
+    [MMC_COMMAND_RUN] = mmc_command_run,
     [MMC_COMMAND_LIST] = mmc_command_list,   [MMC_COMMAND_REPORT] = mmc_command_report,
     [MMC_COMMAND_TRAIN] = mmc_command_train, [MMC_COMMAND_MIDPOINT] = mmc_command_midpoint,
     [MMC_COMMAND_EVAL] = mmc_command_eval,   [MMC_COMMAND_PATH] = mmc_command_path,
@@ -40,8 +41,6 @@ static mmc_status run(int argc, char **argv, mmc_output *out) {
         print_version(out);
     else if (options.help)
         mmc_help_print(out->rows, options.command);
-    else if (!functions[options.command])
-        return mmc_fail(MMC_ERR_UNSUPPORTED, "%s: not in this build", mmc_command_name(options.command));
     else
         return functions[options.command](&options, out);
     return MMC_OK;

@@ -14,6 +14,10 @@ mmc_cell mmc_cell_text(const char *key, const char *text) {
     return (mmc_cell){.key = key, .kind = MMC_CELL_TEXT, .text = text};
 }
 
+mmc_cell mmc_cell_wide(const char *key, const char *text, int width) {
+    return (mmc_cell){.key = key, .kind = MMC_CELL_TEXT, .text = text, .width = width};
+}
+
 mmc_cell mmc_cell_number(const char *key, double number) {
     return (mmc_cell){.key = key, .kind = MMC_CELL_NUMBER, .number = number};
 }
@@ -120,9 +124,11 @@ static bool json_object(FILE *f, const mmc_cell *cells, size_t count, const char
 /* --- text --- */
 
 static int cell_width(const mmc_cell *cell) {
-    int key = (int)strlen(cell->key);
-    int least = cell->kind == MMC_CELL_NUMBER ? 10 : 6;
-    return key > least ? key : least;
+    int key = (int)strlen(cell->key), least = cell->width;
+    if (!least)
+        least = cell->kind == MMC_CELL_NUMBER ? 10 : 6;
+    int width = key > least ? key : least;
+    return cell->kind == MMC_CELL_TEXT ? -width : width; /* printf: texts to the left, numbers to the right */
 }
 
 static void cell_format(char *out, size_t size, const mmc_cell *cell) {

@@ -34,11 +34,14 @@ typedef struct mmc_cell {
     const char *text;
     double number;
     int64_t integer;
+    int width;                    /* of its column in a text row; 0: from key and kind */
     const struct mmc_cell *cells; /* GROUP */
     size_t count;
 } mmc_cell;
 
 mmc_cell mmc_cell_text(const char *key, const char *text);
+/* The same, in a column of that many characters, so that rows of a table line up whatever they hold. */
+mmc_cell mmc_cell_wide(const char *key, const char *text, int width);
 mmc_cell mmc_cell_number(const char *key, double number);
 mmc_cell mmc_cell_integer(const char *key, int64_t integer);
 mmc_cell mmc_cell_bool(const char *key, bool value);

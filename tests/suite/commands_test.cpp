@@ -146,6 +146,9 @@ TEST_F(Commands, UsageErrorsNameTheOptionAndLeaveNothing) {
         {{"data", "fetch"}, {"--data is required"}},
         {{"data", "render", "--data", data(), "--out", at("never")}, {"--dataset is required"}},
         {{"data", "render", "--data", data(), "--dataset", "cifar10-box"}, {"--out", "--png"}},
+        {{"run", "fig99"}, {"fig99", "fig4"}},
+        {{"run", "--scale", "huge"}, {"--scale huge", "quick|nightly|paper"}},
+        {{"run", "fig4", "--filter", "(", "--out", at("never")}, {"("}},
         {{"report"}, {"report takes one run directory"}},
     };
     std::string before = names(folder().path());
@@ -483,4 +486,41 @@ TEST_F(Commands, DataRenderWritesImagesAndDraws) {
 TEST_F(Commands, ReportNeedsARunDirectory) {
     expect_refusal(run({"report", at("nowhere")}), 3, {at("nowhere")});
     EXPECT_FALSE(fs::exists(at("nowhere")));
+}
+
+TEST_F(Commands, RunPrintsThePathOfItsReportLast) {
+    Words words = {"run",      "fig4", "--dataset", "cifar10-box", "--data", data(),   "--width", "4",
+                   "--epochs", "1",    "--points",  "2",           "--tag",  "who=me", "--out",   at("run")};
+    Words dry = words;
+    dry.insert(dry.end(), {"--dry-run", "--json"});
+    Result r = run(dry);
+    ASSERT_EQ(r.code, 0) << r.err;
+    auto rows = r.rows();
+    ASSERT_GE(rows.size(), 3u);
+    EXPECT_EQ(rows[0].text("kind"), "train");
+    EXPECT_GT(rows[0].number("images"), 0);
+    EXPECT_GE(rows.back().number("jobs"), 3);
+    EXPECT_FALSE(fs::exists(at("run/records.jsonl")));
+
+    r = run(words);
+    ASSERT_EQ(r.code, 0) << r.err;
+    ASSERT_FALSE(r.out.empty());
+    std::string last = r.out.substr(0, r.out.size() - 1);
+    last = last.substr(last.rfind('\n') + 1);
+    EXPECT_EQ(last, at("run/report/index.html"));
+    EXPECT_TRUE(fs::exists(last));
+    EXPECT_TRUE(contains(read_file(at("run/records.jsonl")), "\"who\""));
+    EXPECT_TRUE(fs::exists(at("run/config.json")));
+
+    // again: everything is there already
+    words.insert(words.end(), {"--resume", "--json"});
+    std::string before = read_file(at("run/records.jsonl"));
+    r = run(words);
+    ASSERT_EQ(r.code, 0) << r.err;
+    EXPECT_EQ(r.rows().back().text("report"), at("run/report/index.html"));
+    EXPECT_EQ(read_file(at("run/records.jsonl")), before);
+
+    r = run({"report", at("run")});
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_EQ(r.out, at("run/report/index.html") + "\n");
 }
