@@ -5,69 +5,106 @@
 
 #include <math.h>
 
-/* Positions of one partial sum. */
-enum { BLOCK = 512 };
+/* Built for several instruction sets, the best one taken at start-up; not under sanitizers, which are not ready when
+ * that choice is made. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PLAIN_BUILD
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PLAIN_BUILD
+#endif
+#if defined(__x86_64__) && defined(__ELF__) && !defined(PLAIN_BUILD)
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* Positions of one partial sum, and floats of a line: as many whole positions as fit, so that the inner loops are long
+ * in narrow layers too. Element j of a line belongs to channel j mod channels. */
+enum { BLOCK = 512, LINE = 64 };
 
 static size_t blocks_of(size_t positions) {
     return (positions + BLOCK - 1) / BLOCK;
 }
 
-static size_t block_end(size_t block, size_t positions) {
-    size_t end = (block + 1) * BLOCK;
-    return end < positions ? end : positions;
+static size_t line_of(size_t channels) {
+    return channels < LINE ? LINE / channels * channels : channels;
 }
 
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Floats of a block. */
+static size_t block_count(size_t block, size_t positions, size_t channels) {
+    return smaller(BLOCK, positions - block * BLOCK) * channels;
+}
+
+/* A pair of sums a block, then four factors. */
 size_t mmc_nhwc_partial_count(size_t positions, size_t channels) {
-    size_t blocks = blocks_of(positions);
-    return (blocks > 2 ? blocks : 2) * 2 * channels; /* room for the factors behind the sums */
+    return (blocks_of(positions) + 1) * 2 * line_of(channels);
 }
 
-static void sum_block(double *restrict sum, double *restrict squares, const float *restrict z, size_t positions,
-                      size_t channels) {
-    for (size_t c = 0; c < channels; c++)
-        sum[c] = squares[c] = 0;
-    for (size_t i = 0; i < positions; i++, z += channels)
-        for (size_t c = 0; c < channels; c++) {
-            double v = z[c];
-            sum[c] += v;
-            squares[c] += v * v;
+/* Repeats the channels' values over a line. */
+static void spread(float *line, size_t channels) {
+    for (size_t j = channels; j < line_of(channels); j++)
+        line[j] = line[j - channels];
+}
+
+WIDE static void sum_block(double *restrict sum, const float *restrict z, size_t count, size_t line) {
+    double *restrict squares = sum + line;
+    for (size_t j = 0; j < line; j++)
+        sum[j] = squares[j] = 0;
+    for (size_t i = 0; i < count; i += line) {
+        size_t width = smaller(line, count - i);
+#pragma omp simd
+        for (size_t j = 0; j < width; j++) {
+            double v = z[i + j];
+            sum[j] += v;
+            squares[j] += v * v;
         }
+    }
 }
 
-/* Adds the blocks' pairs of sums into the first one's. */
+/* Adds the blocks' pairs of sums, then the positions of a line, into the first channels of either sum. */
 static void add_blocks(double *partial, size_t blocks, size_t channels) {
+    size_t line = line_of(channels);
     for (size_t block = 1; block < blocks; block++)
-        for (size_t c = 0; c < 2 * channels; c++)
-            partial[c] += partial[block * 2 * channels + c];
+        for (size_t j = 0; j < 2 * line; j++)
+            partial[j] += partial[block * 2 * line + j];
+    for (size_t j = channels; j < line; j++) {
+        partial[j % channels] += partial[j];
+        partial[line + j % channels] += partial[line + j];
+    }
 }
 
 void mmc_nhwc_statistics(float *mean, float *var, const float *z, size_t positions, size_t channels, double *partial) {
-    size_t blocks = blocks_of(positions);
+    size_t blocks = blocks_of(positions), line = line_of(channels);
 #pragma omp parallel for schedule(static)
-    for (size_t block = 0; block < blocks; block++) {
-        double *sum = partial + block * 2 * channels;
-        size_t start = block * BLOCK;
-        sum_block(sum, sum + channels, z + start * channels, block_end(block, positions) - start, channels);
-    }
+    for (size_t block = 0; block < blocks; block++)
+        sum_block(partial + block * 2 * line, z + block * BLOCK * channels, block_count(block, positions, channels),
+                  line);
     add_blocks(partial, blocks, channels);
     for (size_t c = 0; c < channels; c++) {
         double m = partial[c] / (double)positions;
-        double v = partial[channels + c] / (double)positions - m * m; /* 53 bits: no harm from the difference */
+        double v = partial[line + c] / (double)positions - m * m; /* 53 bits: no harm from the difference */
         mean[c] = (float)m;
         var[c] = (float)(v < 0 ? 0 : v);
     }
 }
 
-static void normalise_block(float *y, const float *z, const float *residual, const float *restrict mean,
-                            const float *restrict scale, const float *restrict beta, size_t positions, size_t channels,
-                            bool relu) {
-    for (size_t i = 0; i < positions; i++) {
-        size_t at = i * channels;
-        for (size_t c = 0; c < channels; c++) {
-            float b = (z[at + c] - mean[c]) * scale[c] + beta[c];
+WIDE static void normalise_block(float *y, const float *z, const float *residual, const float *factors, size_t count,
+                                 size_t line, bool relu) {
+    const float *mean = factors, *scale = factors + line, *beta = factors + 2 * line;
+    for (size_t i = 0; i < count; i += line) {
+        size_t width = smaller(line, count - i);
+#pragma omp simd
+        for (size_t j = 0; j < width; j++) {
+            float b = (z[i + j] - mean[j]) * scale[j] + beta[j];
             if (residual)
-                b += residual[at + c];
-            y[at + c] = relu && b < 0 ? 0 : b; /* a NaN stays */
+                b += residual[i + j];
+            y[i + j] = relu && b < 0 ? 0 : b; /* a NaN stays */
         }
     }
 }
@@ -75,75 +112,92 @@ static void normalise_block(float *y, const float *z, const float *residual, con
 void mmc_nhwc_normalise(float *y, const float *z, size_t positions, size_t channels, const float *mean,
                         const float *var, const float *gamma, const float *beta, const float *residual, bool relu,
                         double *partial) {
-    float *scale = (float *)partial;
-    size_t blocks = blocks_of(positions);
-    for (size_t c = 0; c < channels; c++)
-        scale[c] = (float)(gamma[c] / sqrt(var[c] + MMC_BN_EPS));
+    size_t blocks = blocks_of(positions), line = line_of(channels);
+    float *factors = (float *)partial;
+    for (size_t c = 0; c < channels; c++) {
+        factors[c] = mean[c];
+        factors[line + c] = (float)(gamma[c] / sqrt(var[c] + MMC_BN_EPS));
+        factors[2 * line + c] = beta[c];
+    }
+    for (int i = 0; i < 3; i++)
+        spread(factors + i * line, channels);
 #pragma omp parallel for schedule(static)
     for (size_t block = 0; block < blocks; block++) {
-        size_t start = block * BLOCK, at = start * channels;
-        normalise_block(y + at, z + at, residual ? residual + at : NULL, mean, scale, beta,
-                        block_end(block, positions) - start, channels, relu);
+        size_t at = block * BLOCK * channels;
+        normalise_block(y + at, z + at, residual ? residual + at : NULL, factors,
+                        block_count(block, positions, channels), line, relu);
     }
 }
 
 /* dy becomes g; sums of g and of g (z - mean). */
-static void gradient_block(const mmc_nhwc_backward *b, size_t start, size_t end, double *restrict sum,
-                           double *restrict product) {
-    size_t channels = b->channels;
-    for (size_t c = 0; c < channels; c++)
-        sum[c] = product[c] = 0;
-    for (size_t i = start; i < end; i++) {
-        float *restrict g = b->dy + i * channels;
-        const float *restrict y = b->y + i * channels, *restrict z = b->z + i * channels;
-        const float *restrict mean = b->mean;
+WIDE static void gradient_block(const mmc_nhwc_backward *b, size_t at, size_t count, size_t line,
+                                const float *restrict mean, double *restrict sum) {
+    double *restrict product = sum + line;
+    for (size_t j = 0; j < line; j++)
+        sum[j] = product[j] = 0;
+    for (size_t i = at; i < at + count; i += line) {
+        size_t width = smaller(line, at + count - i);
+        float *restrict g = b->dy + i;
+        const float *restrict y = b->y + i, *restrict z = b->z + i;
         if (b->relu)
-            for (size_t c = 0; c < channels; c++)
-                g[c] = y[c] > 0 ? g[c] : 0;
-        for (size_t c = 0; c < channels; c++) {
-            double v = g[c];
-            sum[c] += v;
-            product[c] += v * ((double)z[c] - mean[c]);
+#pragma omp simd
+            for (size_t j = 0; j < width; j++)
+                g[j] = y[j] > 0 ? g[j] : 0;
+#pragma omp simd
+        for (size_t j = 0; j < width; j++) {
+            double v = g[j];
+            sum[j] += v;
+            product[j] += v * ((double)z[j] - (double)mean[j]);
         }
-        if (b->dresidual) {
-            float *restrict d = b->dresidual + i * channels;
-            for (size_t c = 0; c < channels; c++)
-                d[c] = b->dresidual_add ? d[c] + g[c] : g[c];
-        }
+        if (!b->dresidual)
+            continue;
+        float *restrict d = b->dresidual + i;
+        bool add = b->dresidual_add;
+#pragma omp simd
+        for (size_t j = 0; j < width; j++)
+            d[j] = add ? d[j] + g[j] : g[j];
     }
 }
 
 /* g becomes dz = scale (g - shift - slope (z - mean)). */
-static void input_block(const mmc_nhwc_backward *b, size_t start, size_t end, const float *restrict scale,
-                        const float *restrict shift, const float *restrict slope) {
-    size_t channels = b->channels;
-    for (size_t i = start; i < end; i++) {
-        float *restrict g = b->dy + i * channels;
-        const float *restrict z = b->z + i * channels, *restrict mean = b->mean;
-        for (size_t c = 0; c < channels; c++)
-            g[c] = scale[c] * (g[c] - shift[c] - slope[c] * (z[c] - mean[c]));
+WIDE static void input_block(float *restrict g, const float *restrict z, const float *restrict factors, size_t count,
+                             size_t line) {
+    const float *mean = factors, *scale = factors + line, *shift = factors + 2 * line, *slope = factors + 3 * line;
+    for (size_t i = 0; i < count; i += line) {
+        size_t width = smaller(line, count - i);
+#pragma omp simd
+        for (size_t j = 0; j < width; j++)
+            g[i + j] = scale[j] * (g[i + j] - shift[j] - slope[j] * (z[i + j] - mean[j]));
     }
 }
 
 void mmc_nhwc_batchnorm_backward(const mmc_nhwc_backward *b) {
-    size_t channels = b->channels, blocks = blocks_of(b->positions);
+    size_t channels = b->channels, blocks = blocks_of(b->positions), line = line_of(channels);
+    double *partial = b->partial;
+    float *mean = (float *)(partial + blocks * 2 * line), *scale = mean + line, *shift = scale + line,
+          *slope = shift + line;
+    for (size_t c = 0; c < channels; c++)
+        mean[c] = b->mean[c];
+    spread(mean, channels);
 #pragma omp parallel for schedule(static)
-    for (size_t block = 0; block < blocks; block++) {
-        double *sum = b->partial + block * 2 * channels;
-        gradient_block(b, block * BLOCK, block_end(block, b->positions), sum, sum + channels);
-    }
-    add_blocks(b->partial, blocks, channels);
-    /* The sums lie in the first 2 channels doubles; the floats made of them come behind. */
-    float *scale = (float *)(b->partial + 2 * channels), *shift = scale + channels, *slope = shift + channels;
+    for (size_t block = 0; block < blocks; block++)
+        gradient_block(b, block * BLOCK * channels, block_count(block, b->positions, channels), line, mean,
+                       partial + block * 2 * line);
+    add_blocks(partial, blocks, channels);
     for (size_t c = 0; c < channels; c++) {
-        double inverse = 1 / sqrt(b->var[c] + MMC_BN_EPS), sum = b->partial[c], product = b->partial[channels + c];
+        double inverse = 1 / sqrt(b->var[c] + MMC_BN_EPS), sum = partial[c], product = partial[line + c];
         b->dbeta[c] = (float)sum;
         b->dgamma[c] = (float)(product * inverse);
         scale[c] = (float)(b->gamma[c] * inverse);
         shift[c] = (float)(sum / (double)b->positions);
         slope[c] = (float)(product * inverse * inverse / (double)b->positions);
     }
+    spread(scale, channels);
+    spread(shift, channels);
+    spread(slope, channels);
 #pragma omp parallel for schedule(static)
-    for (size_t block = 0; block < blocks; block++)
-        input_block(b, block * BLOCK, block_end(block, b->positions), scale, shift, slope);
+    for (size_t block = 0; block < blocks; block++) {
+        size_t at = block * BLOCK * channels;
+        input_block(b->dy + at, b->z + at, mean, block_count(block, b->positions, channels), line);
+    }
 }

@@ -1,6 +1,6 @@
 /* What surrounds a convolution of the oneDNN provider: batch norm, join, ReLU, pooling and layout changes on NHWC.
  *
- * Sums run over blocks of a fixed number of positions, in double, and blocks are added in order: the same bits at any
+ * Sums run over blocks of a fixed number of positions, in double; blocks are added in order: the same bits at any
  * thread count. Cost: bound by memory.
  *
  *     mmc_nhwc_statistics(mean, var, z, positions, channels, partial);
