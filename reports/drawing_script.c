@@ -116,7 +116,7 @@ static void write_axis_ranges(const mmc_drawing *d, size_t row, mmc_text *out) {
     if (d->figure->kind == MMC_FIGURE_PATH)
         mmc_text_add(out, "set xrange [-.03:1.03]\n");
     else
-        mmc_text_printf(out, "set xrange [%.9g:%.9g]\n", -.02 * last, 1.02 * last);
+        mmc_text_printf(out, "set xrange [%.9g:%.9g]\n", last <= 10 ? 1 - .03 * last : -.02 * last, 1.03 * last);
 }
 
 static void write_x_tics(const mmc_drawing *d, bool labelled, mmc_text *out) {
@@ -242,7 +242,7 @@ static void write_page(const mmc_drawing *d, const layout *l, mmc_text *out) {
     mmc_text_close(&headline);
     plain(out, d->page_tag);
     mmc_text_printf(out, "' at screen %.6f,%.6f right noenhanced font ',13' tc rgb '%s'\n", (l->width - 24) / l->width,
-                    (l->height - 26) / l->height, d->reduced ? "#b3541e" : ink_soft);
+                    (l->height - 26) / l->height, d->reduced ? "#c2621c" : ink_soft);
     mmc_text_add(out, "plot -1e30 with lines lc rgb 'white' notitle\nunset multiplot\nunset output\nreset\n");
 }
 

@@ -34,15 +34,18 @@ static const char style[] =
     ".tile{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.6rem .9rem}\n"
     ".tile b{display:block;font-size:1.55rem;line-height:1.25;font-variant-numeric:tabular-nums}\n"
     ".tile span{color:var(--soft);font-size:.86rem}\n"
-    "dl{display:grid;grid-template-columns:minmax(7rem,max-content) 1fr;gap:.15rem 1.1rem;margin:.4rem 0}\n"
+    "nav{display:flex;flex-wrap:wrap;gap:.2rem .9rem;margin:.4rem 0 1rem;font-size:.92rem}\n"
+    "dl{columns:2 26rem;column-gap:2.4rem;margin:.4rem 0}\n"
+    "dl div{display:grid;grid-template-columns:8.5rem 1fr;gap:0 1rem;break-inside:avoid;padding:.1rem 0}\n"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
-    "@media(max-width:36rem){dl{grid-template-columns:1fr}dd{margin-bottom:.45rem}}\n"
+    "@media(max-width:36rem){dl div{grid-template-columns:6.4rem 1fr}}\n"
     ".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch;margin:.5rem 0}\n"
     "table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}\n"
     "th,td{text-align:left;padding:.32rem .65rem;border-bottom:1px solid var(--line);vertical-align:top}\n"
     "th{font-weight:600;border-bottom:2px solid var(--line);vertical-align:bottom;white-space:nowrap}\n"
     "th .unit{display:block;font-weight:400;color:var(--soft);font-size:.82em}\n"
     ".number{text-align:right;white-space:nowrap}\n"
+    ".short{white-space:nowrap}.long{min-width:16rem}\n"
     ".verdict{font-weight:650;white-space:nowrap}\n"
     ".holds{color:var(--good)}.fails{color:var(--bad)}.undecided{color:var(--open)}\n"
     "figure{margin:.8rem 0 0}\n"
@@ -50,7 +53,8 @@ static const char style[] =
     "figcaption p{margin:.35rem 0}\n"
     ".plot{overflow-x:auto;-webkit-overflow-scrolling:touch}\n"
     ".plot svg{display:block;width:100%;min-width:46rem;height:auto;color:var(--ink)}\n"
-    ".plot img{display:block;max-width:100%;min-width:20rem;height:auto;image-rendering:pixelated}\n"
+    ".plot svg .gridline{opacity:.5}\n"
+    ".plot img{display:block;width:min(100%,34rem);height:auto}\n"
     ".see{color:var(--soft);margin-bottom:0}\n"
     ".warn{color:var(--open)}\n"
     ".file{color:var(--soft);font-size:.82rem}\n"
@@ -90,11 +94,11 @@ void mmc_html_section_end(mmc_text *page) {
 }
 
 void mmc_html_fact(mmc_text *page, const char *term, const char *value) {
-    mmc_text_add(page, "<dt>");
+    mmc_text_add(page, "<div><dt>");
     mmc_text_html(page, term);
     mmc_text_add(page, "</dt><dd>");
     mmc_text_html(page, value);
-    mmc_text_add(page, "</dd>\n");
+    mmc_text_add(page, "</dd></div>\n");
 }
 
 /* ---- SVG ----------------------------------------------------------------------------------------------------------

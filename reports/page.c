@@ -1,14 +1,16 @@
 #include "reports/page.h"
 
 #include "reports/html.h"
+#include "reports/report_tables.h"
 #include "reports/select.h"
 
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 void mmc_page_figure_close(mmc_page_figure *figure) {
+    mmc_text_close(&figure->heading);
     mmc_text_close(&figure->headline);
     mmc_text_close(&figure->caption);
     mmc_text_close(&figure->body);
@@ -105,6 +107,38 @@ static void tiles(const mmc_page *page, mmc_text *out) {
     mmc_text_add(out, "</div>\n");
 }
 
+static void nav_link(mmc_text *out, const char *id, const char *words) {
+    mmc_text_add(out, "<a href=\"#");
+    mmc_text_html(out, id);
+    mmc_text_add(out, "\">");
+    mmc_text_html(out, words);
+    mmc_text_add(out, "</a>\n");
+}
+
+/* "fig15-test-loss" as "Figure 15 test loss". */
+static void nav_figure(mmc_text *out, const mmc_page_figure *figure) {
+    char words[80];
+    const char *part = strchr(figure->id, '-');
+    snprintf(words, sizeof words, "Figure %d%s", figure->number, part ? part : "");
+    for (char *c = words; *c; c++)
+        *c = *c == '-' ? ' ' : *c;
+    nav_link(out, figure->id, words);
+}
+
+static void nav(const mmc_page *page, mmc_text *out) {
+    mmc_text_add(out, "<nav>\n");
+    nav_link(out, "claims", "Claims");
+    for (size_t i = 0; i < page->figure_count; i++)
+        nav_figure(out, &page->figures[i]);
+    const mmc_table *tables[] = {page->models, page->paths, page->speed, page->missing};
+    static const char *const words[] = {"Models", "Dips and barriers", "Speed", "Missing"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i]->row_count)
+            nav_link(out, tables[i]->name, words[i]);
+    nav_link(out, "reproduce", "Run it again");
+    mmc_text_add(out, "</nav>\n");
+}
+
 static void top(const mmc_page *page, mmc_text *out) {
     const mmc_run_view *view = page->view;
     mmc_text_add(out, "<h1>Mechanistic mode connectivity: ");
@@ -137,15 +171,16 @@ static void top(const mmc_page *page, mmc_text *out) {
         mmc_text_add(out, "<div class=\"banner\">The program was built from a working tree with changes that are in no "
                           "commit: the commit below does not describe it fully.</div>\n");
     tiles(page, out);
+    nav(page, out);
     mmc_text_add(out, "<div class=\"card\">\n<h2>What was run, and on what</h2>\n<dl>\n");
-    mmc_html_fact(out, "scale", view->page_tag);
+    mmc_html_fact(out, "scale", view->page_tag + strlen("scale "));
     for (size_t i = 0; i < sizeof machine_facts / sizeof *machine_facts; i++)
         fact_of(out, view->config, machine_facts[i].key, machine_facts[i].term);
     const char *commit = mmc_run_text(view, "commit");
     if (*commit) {
-        mmc_text_add(out, "<dt>commit</dt><dd><code>");
+        mmc_text_add(out, "<div><dt>commit</dt><dd><code>");
         mmc_text_html(out, commit);
-        mmc_text_printf(out, "</code>%s</dd>\n",
+        mmc_text_printf(out, "</code>%s</dd></div>\n",
                         json_is_true(json_object_get(view->config, "dirty")) ? ", with uncommitted changes" : "");
     }
     mmc_text_add(out, "</dl>\n");
@@ -183,7 +218,7 @@ static mmc_status put_claims(const mmc_page *page, mmc_text *out) {
 static void put_figures(const mmc_page *page, mmc_text *out) {
     for (size_t i = 0; i < page->figure_count; i++) {
         const mmc_page_figure *f = &page->figures[i];
-        mmc_html_section(out, f->id, mmc_text_string(&f->headline), page->view->page_tag);
+        mmc_html_section(out, f->id, mmc_text_string(&f->heading), page->view->page_tag);
         mmc_text_add(out, "<figure>\n");
         mmc_text_add(out, mmc_text_string(&f->body));
         mmc_text_add(out, "<figcaption>\n");
@@ -196,6 +231,23 @@ static void put_figures(const mmc_page *page, mmc_text *out) {
         mmc_text_add(out, "</figcaption>\n</figure>\n");
         mmc_html_section_end(out);
     }
+}
+
+/* The evaluation of paths summed up: the rate, and apart from it how much less was run than the procedure defines. */
+static void speed_words(const mmc_run_view *view, mmc_text *out) {
+    mmc_speed_total total = mmc_report_speed_total(view);
+    mmc_text_add(out, "<p>Rates count image-forwards that were really run, start to end of the evaluation or training; "
+                      "batch norm is estimated within them.");
+    if (total.run > 0 && total.time_s > 0)
+        mmc_text_printf(out, " All paths together: <b>%.0f images/s</b>, %.3g million image-forwards in %.1f s.",
+                        total.run / total.time_s, total.run * 1e-6, total.time_s);
+    if (total.run > 0 && total.defined > 0)
+        mmc_text_printf(
+            out,
+            " The procedure is defined by %.3g million: points and sets that share their work are run once, "
+            "which is a factor of <b>%.2f</b>, told apart from the rate and not multiplied into it.",
+            total.defined * 1e-6, total.defined / total.run);
+    mmc_text_add(out, "</p>\n");
 }
 
 static mmc_status put_tables(const mmc_page *page, mmc_text *out) {
@@ -217,9 +269,7 @@ static mmc_status put_tables(const mmc_page *page, mmc_text *out) {
     }
     if (page->speed->row_count) {
         mmc_html_section(out, "speed", "Speed", tag);
-        mmc_text_add(out, "<p>Rates count image-forwards that were really run. What the procedure is defined by, "
-                          "divided by what had to be run, is the algorithmic factor; it is told apart from the rate "
-                          "and not multiplied into it.</p>\n");
+        speed_words(page->view, out);
         MMC_TRY(put_table(page->speed, out));
         mmc_html_section_end(out);
     }

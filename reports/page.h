@@ -19,7 +19,8 @@ extern "C" {
 typedef struct mmc_page_figure {
     char id[64];
     int number;
-    mmc_text headline; /* plain text */
+    mmc_text heading;  /* plain text: what figure of the paper */
+    mmc_text headline; /* plain text: of which network, on which data */
     mmc_text caption;  /* HTML */
     mmc_text body;     /* HTML: the picture, or why there is none */
     bool drawn;        /* files of its id lie in figures/ */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,9 @@ static mmc_status read_figure_file(report *r, const char *id, const char *ending
 static mmc_status draw(report *r, const mmc_drawing *d) {
     mmc_text csv = {0}, script = {0}, svg = {0};
     mmc_page_figure *part = new_part(r, d->id, d->figure->number);
+    mmc_text_printf(&part->heading, "Figure %d: %s", d->figure->number, d->figure->title);
+    if (strchr(d->id, '-'))
+        mmc_text_printf(&part->heading, " (%s %s)", d->split, d->metric);
     mmc_drawing_headline(d, &part->headline);
     mmc_status status = mmc_drawing_csv(d, &csv);
     if (status == MMC_OK)
@@ -144,6 +148,8 @@ static mmc_status draw(report *r, const mmc_drawing *d) {
     if (status == MMC_OK)
         status = mmc_drawing_caption(d, &part->caption);
     if (status == MMC_OK)
+        status = mmc_text_check(&part->heading);
+    if (status == MMC_OK)
         status = mmc_text_check(&part->headline);
     if (status == MMC_OK)
         status = mmc_text_check(&part->body);
@@ -153,12 +159,24 @@ static mmc_status draw(report *r, const mmc_drawing *d) {
     return status;
 }
 
+static const char *reason_of(const mmc_run_view *view, const mmc_figure *figure) {
+    for (size_t i = 0; i < view->records.count; i++) {
+        const mmc_record *row = &view->records.rows[i];
+        if (!isfinite(row->value) && row->reason && mmc_same_text(row->suite, figure->suite) &&
+            !mmc_same_text(row->metric, "claim"))
+            return row->reason;
+    }
+    return "the run holds no value of it";
+}
+
 /* A figure that was asked for and has no value says so, with the reason. */
-static mmc_status tell_absent(report *r, const mmc_figure *figure, const mmc_drawing *d) {
+static mmc_status tell_absent(report *r, const mmc_figure *figure) {
+    if (r->part_count == FIGURES_MAX)
+        return mmc_fail(MMC_ERR_RANGE, "more than %d figures in one report", FIGURES_MAX);
     char id[32];
     snprintf(id, sizeof id, "fig%d", figure->number);
     mmc_page_figure *part = new_part(r, id, figure->number);
-    mmc_text_printf(&part->headline, "Figure %d: not measured", figure->number);
+    mmc_text_printf(&part->heading, "Figure %d: not measured", figure->number);
     mmc_text_add(&part->body, "<p class=\"warn\">");
     mmc_text_html(&part->body, figure->title);
     mmc_text_add(&part->body, ", ");
@@ -168,10 +186,9 @@ static mmc_status tell_absent(report *r, const mmc_figure *figure, const mmc_dra
     }
     mmc_text_html(&part->body, figure->datasets[0]);
     mmc_text_add(&part->body, ": ");
-    mmc_text_html(&part->body, d && d->absent_count ? d->absent_reason[0]
-                                                    : "the run holds no value of it; see the list of what has none");
+    mmc_text_html(&part->body, reason_of(&r->view, figure));
     mmc_text_add(&part->body, "</p>\n");
-    MMC_TRY(mmc_text_check(&part->headline));
+    MMC_TRY(mmc_text_check(&part->heading));
     return mmc_text_check(&part->body);
 }
 
@@ -208,16 +225,7 @@ static mmc_status draw_figure(report *r, const mmc_figure *figure) {
             for (size_t m = 0; figure->metrics[m]; m++)
                 MMC_TRY(draw_pair(r, figure, figure->splits[s], figure->metrics[m], &any));
     }
-    if (any || !mmc_run_asked(&r->view, figure->suite))
-        return MMC_OK;
-    if (r->part_count == FIGURES_MAX)
-        return mmc_fail(MMC_ERR_RANGE, "more than %d figures in one report", FIGURES_MAX);
-    mmc_drawing d;
-    const char *split = figure->splits[0];
-    MMC_TRY(mmc_drawing_collect(&d, &r->view, figure, split, figure->metrics[0]));
-    mmc_status status = tell_absent(r, figure, &d);
-    mmc_drawing_close(&d);
-    return status;
+    return any || !mmc_run_asked(&r->view, figure->suite) ? MMC_OK : tell_absent(r, figure);
 }
 
 /* ---- sheets -------------------------------------------------------------------------------------------------------
@@ -265,7 +273,8 @@ static mmc_status put_sheet(report *r, const mmc_figure *figure, const char *dat
     MMC_TRY(write_figure_file(r, id, "png", png));
     mmc_page_figure *part = new_part(r, id, figure->number);
     part->drawn = part->sheet = true;
-    mmc_text_printf(&part->headline, "Figure %d: %s, %s", figure->number, figure->title, dataset);
+    mmc_text_printf(&part->heading, "Figure %d: %s", figure->number, figure->title);
+    mmc_text_printf(&part->headline, "Samples of %s", dataset);
     mmc_text_add(&part->body, "<div class=\"plot\" tabindex=\"0\"><img alt=\"");
     mmc_text_html(&part->body, mmc_text_string(&part->headline));
     mmc_text_add(&part->body, "\" src=\"data:image/png;base64,");
@@ -286,6 +295,7 @@ static mmc_status put_sheet(report *r, const mmc_figure *figure, const char *dat
         mmc_text_html(&part->caption, figure->datasets[0]);
         mmc_text_add(&part->caption, ", which this run did not measure.</p>\n");
     }
+    MMC_TRY(mmc_text_check(&part->heading));
     MMC_TRY(mmc_text_check(&part->headline));
     MMC_TRY(mmc_text_check(&part->caption));
     return mmc_text_check(&part->body);
@@ -305,7 +315,7 @@ static mmc_status show_sheet(report *r, const mmc_figure *figure) {
     if (found)
         status = put_sheet(r, figure, dataset, &png);
     else if (mmc_run_asked(&r->view, figure->suite))
-        status = tell_absent(r, figure, NULL);
+        status = tell_absent(r, figure);
     mmc_text_close(&png);
     return status;
 }

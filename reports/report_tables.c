@@ -39,6 +39,15 @@ static mmc_status close_on_failure(mmc_table *table) {
 /* ---- claims -------------------------------------------------------------------------------------------------------
  */
 
+/* A claim's name as words: "linear-disconnected" is "linear disconnected". */
+static void cell_words(mmc_table *table, const char *name) {
+    char words[256];
+    snprintf(words, sizeof words, "%s", name);
+    for (char *c = words; *c; c++)
+        *c = *c == '-' ? ' ' : *c;
+    mmc_table_cell(table, words);
+}
+
 mmc_status mmc_report_claims(mmc_table *out, const mmc_run_view *view) {
     *out = (mmc_table){.name = "claims", .title = "Claims"};
     mmc_table_column(out, "claim", NULL, MMC_CELL_TEXT);
@@ -52,7 +61,7 @@ mmc_status mmc_report_claims(mmc_table *out, const mmc_run_view *view) {
         if (!mmc_same_text(r->metric, "claim"))
             continue;
         mmc_table_row(out);
-        mmc_table_cell(out, or_dash(r->item));
+        cell_words(out, or_dash(r->item));
         mmc_table_cell(out, !isfinite(r->value) ? "undecided at this size" : r->value > 0 ? "holds" : "fails");
         mmc_table_cell(out, or_dash(r->suite));
         mmc_table_cell(out, r->arch ? mmc_figure_arch_name(r->arch) : "–");
@@ -199,8 +208,6 @@ mmc_status mmc_report_models(mmc_table *out, const mmc_run_view *view) {
  */
 
 mmc_status mmc_report_paths(mmc_table *out, const mmc_run_view *view) {
-    static const char *const dips[] = {"dip NC", "dip C", "dip RC", "dip RI"};
-    static const char *const barriers[] = {"barrier NC", "barrier C", "barrier RC", "barrier RI"};
     *out = (mmc_table){.name = "paths", .title = "Dips and barriers of the paths"};
     mmc_table_column(out, "path", NULL, MMC_CELL_TEXT);
     mmc_table_column(out, "network", NULL, MMC_CELL_TEXT);
@@ -208,9 +215,9 @@ mmc_status mmc_report_paths(mmc_table *out, const mmc_run_view *view) {
     mmc_table_column(out, "split", NULL, MMC_CELL_TEXT);
     mmc_table_column(out, "p", NULL, MMC_CELL_NUMBER);
     for (size_t s = 0; s < MMC_FIGURE_PANELS; s++)
-        mmc_table_column(out, dips[s], "points", MMC_CELL_NUMBER);
+        mmc_table_column(out, mmc_figure_sets[s].name, "dip, points", MMC_CELL_NUMBER);
     for (size_t s = 0; s < MMC_FIGURE_PANELS; s++)
-        mmc_table_column(out, barriers[s], "nats", MMC_CELL_NUMBER);
+        mmc_table_column(out, mmc_figure_sets[s].name, "barrier, nats", MMC_CELL_NUMBER);
     mmc_selection rows;
     MMC_TRY(mmc_select(&rows, &view->records, &(mmc_query){.cue = NAN}));
     size_t kept = 0;
@@ -270,6 +277,44 @@ static double total_time(const mmc_record *r) {
     return isfinite(r->image_forwards) && r->value > 0 ? r->image_forwards / r->value : NAN;
 }
 
+/* What the procedure of a speed row is defined by: the row beside it of the same job, item and seed. NAN: none. */
+static double defined_forwards(const mmc_run_view *view, const mmc_record *speed) {
+    for (size_t i = 0; i < view->records.count; i++) {
+        const mmc_record *r = &view->records.rows[i];
+        if (mmc_same_text(r->metric, "image_forwards_defined") && mmc_same_text(r->job, speed->job) &&
+            mmc_same_text(r->item, speed->item) && r->seed == speed->seed)
+            return r->value;
+    }
+    return NAN;
+}
+
+mmc_speed_total mmc_report_speed_total(const mmc_run_view *view) {
+    mmc_speed_total total = {0};
+    for (size_t i = 0; i < view->records.count; i++) {
+        const mmc_record *r = &view->records.rows[i];
+        if (!mmc_same_text(r->metric, "images_per_s") || !isfinite(r->value))
+            continue;
+        double defined = defined_forwards(view, r), time_s = total_time(r);
+        if (!isfinite(defined) || !isfinite(time_s) || !isfinite(r->image_forwards))
+            continue;
+        total.run += r->image_forwards;
+        total.defined += defined;
+        total.time_s += time_s;
+    }
+    return total;
+}
+
+static const char *work_name(const char *item) {
+    if (mmc_same_text(item, "train"))
+        return "training";
+    if (mmc_same_text(item, "midpoint"))
+        return "training of a bend";
+    for (const mmc_figure_curve *c = mmc_figure_paths; c->item; c++)
+        if (mmc_same_text(item, c->item))
+            return c->name;
+    return or_dash(item);
+}
+
 mmc_status mmc_report_speed(mmc_table *out, const mmc_run_view *view) {
     *out = (mmc_table){.name = "speed", .title = "Speed"};
     mmc_table_column(out, "what", NULL, MMC_CELL_TEXT);
@@ -277,34 +322,36 @@ mmc_status mmc_report_speed(mmc_table *out, const mmc_run_view *view) {
     mmc_table_column(out, "data set", NULL, MMC_CELL_TEXT);
     mmc_table_column(out, "p", NULL, MMC_CELL_NUMBER);
     mmc_table_column(out, "rate", "images/s", MMC_CELL_NUMBER);
-    mmc_table_column(out, "image-forwards run", NULL, MMC_CELL_NUMBER);
     mmc_table_column(out, "wall time", "s", MMC_CELL_NUMBER);
     mmc_table_column(out, "compute", "GFLOP/s", MMC_CELL_NUMBER);
+    mmc_table_column(out, "image-forwards", "run", MMC_CELL_NUMBER);
+    mmc_table_column(out, "image-forwards", "defined", MMC_CELL_NUMBER);
+    mmc_table_column(out, "factor", "defined/run", MMC_CELL_NUMBER);
     mmc_table_column(out, "provider", NULL, MMC_CELL_TEXT);
     mmc_table_column(out, "precision", NULL, MMC_CELL_TEXT);
     mmc_table_column(out, "threads", NULL, MMC_CELL_NUMBER);
-    mmc_table_column(out, "device", NULL, MMC_CELL_TEXT);
     for (size_t i = 0; i < view->records.count; i++) {
         const mmc_record *r = &view->records.rows[i];
         if (!mmc_same_text(r->metric, "images_per_s"))
             continue;
-        double time_s = total_time(r);
+        double time_s = total_time(r), defined = defined_forwards(view, r);
         mmc_table_row(out);
-        mmc_table_cell(out, or_dash(r->item));
+        mmc_table_cell(out, work_name(r->item));
         mmc_table_cell(out, r->arch ? mmc_figure_arch_name(r->arch) : "–");
         mmc_table_cell(out, or_dash(r->dataset));
         cell_cue(out, r->cue);
         cell_count(out, r->value, r->reason ? r->reason : "not measured");
-        cell_count(out, r->image_forwards, "not recorded");
         mmc_table_number(out, time_s, 2, "not recorded");
         mmc_table_number(out, r->flop / time_s * 1e-9, 1, "not recorded");
+        cell_count(out, r->image_forwards, "not recorded");
+        cell_count(out, defined, "–");
+        mmc_table_number(out, r->image_forwards > 0 ? defined / r->image_forwards : NAN, 2, "–");
         mmc_table_cell(out, or_dash(r->provider));
         mmc_table_cell(out, or_dash(r->precision));
         if (r->threads)
             mmc_table_cellf(out, "%d", r->threads);
         else
             mmc_table_cell(out, "–");
-        mmc_table_cell(out, or_dash(r->device));
     }
     return close_on_failure(out);
 }

@@ -29,6 +29,14 @@ mmc_status mmc_report_paths(mmc_table *out, const mmc_run_view *view);
 /* Throughput: what was run, how long it took, the rate. */
 mmc_status mmc_report_speed(mmc_table *out, const mmc_run_view *view);
 
+/* The evaluations of paths summed up; members are 0 where nothing says. */
+typedef struct mmc_speed_total {
+    double run, defined; /* image-forwards: really run; what the procedure is defined by */
+    double time_s;
+} mmc_speed_total;
+
+mmc_speed_total mmc_report_speed_total(const mmc_run_view *view);
+
 /* What has no value, and why. */
 mmc_status mmc_report_missing(mmc_table *out, const mmc_run_view *view);
 

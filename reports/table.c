@@ -148,7 +148,8 @@ mmc_status mmc_table_html(const mmc_table *table, mmc_text *out) {
         size_t c = i % table->column_count;
         mmc_cell_kind kind = table->columns[c].kind;
         mmc_text_add(out, c ? "" : i ? "</tr>\n<tr>" : "\n<tr>");
-        mmc_text_add(out, kind == MMC_CELL_NUMBER ? "<td class=\"number\">" : "<td>");
+        bool is_long = strlen(table->cells[i]) > 26; /* wraps; a short one never does */
+        mmc_text_printf(out, "<td class=\"%s\">", is_long ? "long" : kind == MMC_CELL_NUMBER ? "number" : "short");
         if (kind == MMC_CELL_VERDICT)
             mmc_text_printf(out, "<span class=\"%s\">", verdict_class(table->cells[i]));
         mmc_text_html(out, table->cells[i]);

@@ -170,8 +170,9 @@ class Report : public ::testing::Test {
         const double samples[] = {2., 2.};
         speed.samples = samples;
         speed.sample_count = 2;
-        speed.image_forwards = 49382;
+        speed.image_forwards = 49382.4;
         append(speed);
+        append(base("paths", "image_forwards_defined", 98764));
         mmc_record_writer_close(w);
     }
     std::string draw() const {
@@ -220,6 +221,8 @@ TEST_F(Report, ARunBecomesAPageWithFiguresTablesAndVerdicts) {
     EXPECT_NE(page.find("Reduced run (scale quick)."), std::string::npos);
     EXPECT_GE(count_of(page, "<span class=\"badge\">scale quick, reduced</span>"), 8u) << "where numbers stand";
     EXPECT_NE(page.find("12,346"), std::string::npos);
+    EXPECT_NE(page.find("<b>12346 images/s</b>"), std::string::npos);
+    EXPECT_NE(page.find("a factor of <b>2.00</b>"), std::string::npos);
     EXPECT_NE(page.find("abcdef"), std::string::npos) << "data checksums";
     EXPECT_NE(page.find("two cores"), std::string::npos);
     EXPECT_NE(slurp(folder + "/report/tables/paths.csv").find("linear,ResNet-18,fashion-box,test,1,40.0,"),

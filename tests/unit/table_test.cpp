@@ -105,7 +105,7 @@ TEST_F(Table, Markdown) {
 
 TEST_F(Table, Html) {
     std::string text = made([&](mmc_text *t) { EXPECT_EQ(mmc_table_html(&table, t), MMC_OK); });
-    EXPECT_NE(text.find("<td>a|b, &lt;c&gt;</td><td class=\"number\">12.3</td>"), std::string::npos);
+    EXPECT_NE(text.find("<td class=\"short\">a|b, &lt;c&gt;</td><td class=\"number\">12.3</td>"), std::string::npos);
     EXPECT_NE(text.find("<span class=\"verdict holds\">holds</span>"), std::string::npos);
     EXPECT_NE(text.find("rate<span class=\"unit\">1/s</span>"), std::string::npos);
 }
