@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 /* How many steps may pass before the losses are read, and a broken run is noticed. */
-enum { READ_EVERY = 64, FINGERPRINT_BYTES = 2048 };
+enum { READ_EVERY = 64, FINGERPRINT_BYTES = 4096 };
 
 mmc_train_config mmc_train_defaults(void) {
     return (mmc_train_config){
@@ -84,11 +84,11 @@ static uint32_t checksum(const void *data, size_t size, uint32_t start) {
 }
 
 /* All that a bit-identical continuation depends on, in words. */
-static void describe(run *r, const mmc_model *model, const mmc_dataset *data, const float *start) {
+static mmc_status describe(run *r, const mmc_model *model, const mmc_dataset *data, const float *start) {
     const mmc_train_config *c = r->config;
     const mmc_backend *be = r->be;
     const size_t count = (size_t)data->train.count, state_size = model->state_count * sizeof(float);
-    char schedule[512];
+    char schedule[1200];
     uint32_t inputs = checksum(data->train.labels, count * sizeof(int32_t), 0);
     inputs =
         checksum(data->train.natural, count * (size_t)data->train.channels * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE, inputs);
@@ -101,7 +101,7 @@ static void describe(run *r, const mmc_model *model, const mmc_dataset *data, co
     if (start)
         inputs = checksum(start, state_size, inputs);
     mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
-    snprintf(
+    int size = snprintf(
         r->fingerprint, sizeof r->fingerprint,
         "arch %s;width %d;classes %d;rows %d;dataset %s;images %d;batch %d;epochs %d;lr %.17g;momentum %.17g;decay "
         "%.17g;schedule %s%s;cue %.17g;seed %llu;order %s;curve %s;bends %d;learning curves %d;inputs %08x;backend "
@@ -113,6 +113,11 @@ static void describe(run *r, const mmc_model *model, const mmc_dataset *data, co
         c->curve ? mmc_curve_name(c->curve->kind) : "none", c->curve ? mmc_trainer_vectors(r->trainer) : 0,
         (int)r->measure_curves, inputs, be->name, be->provider, be->precision, be->isa, be->libraries, be->threads,
         c->fingerprint ? c->fingerprint : "");
+    if (size < 0 || (size_t)size >= sizeof r->fingerprint)
+        return mmc_fail(MMC_ERR_RANGE,
+                        "the description of a training run takes %d bytes, %zu are kept; shorten its fingerprint", size,
+                        sizeof r->fingerprint);
+    return MMC_OK;
 }
 
 static mmc_status allocate_state(mmc_train_state *s, const mmc_model *model, const mmc_trainer *trainer, int epochs) {
@@ -261,7 +266,7 @@ static mmc_status train_run(run *r, const mmc_model *model, const mmc_dataset *d
     if (r->measure_curves)
         MMC_TRY(curves_open(&r->curves, r->be, model, data, config));
     if (config->state_path)
-        describe(r, model, data, start);
+        MMC_TRY(describe(r, model, data, start));
     if (config->state_path && config->resume) {
         bool found;
         MMC_TRY(mmc_train_state_read(&r->state, &found, config->state_path, r->fingerprint));

@@ -169,6 +169,9 @@ TEST_F(Train, AnotherRunsStateIsRefused) {
     config.lr = 0.05;
     config.fingerprint = "commit 1234";
     EXPECT_EQ(train().status, MMC_ERR_MISMATCH);
+    const std::string endless(5000, 'x');
+    config.fingerprint = endless.c_str(); /* a cut one could hide a difference */
+    EXPECT_EQ(train().status, MMC_ERR_RANGE);
     config.fingerprint = nullptr;
     std::vector<float> start(model->state_count, 0.25f);
     EXPECT_EQ(train(nullptr, start.data()).status, MMC_ERR_MISMATCH);
