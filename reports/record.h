@@ -50,7 +50,8 @@ mmc_status mmc_record_append(mmc_record_writer *writer, const mmc_record *record
 void mmc_record_writer_close(mmc_record_writer *writer);
 
 /* All records of a run directory, every records*.jsonl; strings owned by the set. Of two rows with the same job, item,
- * metric, t, set, split and seed the first counts. */
+ * metric, t, set, split and seed the first counts. A row without value, t, set and split is a failed attempt: it is
+ * left out where a later row of the same job, item and metric has a value. */
 typedef struct mmc_record_set {
     mmc_record *rows;
     size_t count;
@@ -59,6 +60,9 @@ typedef struct mmc_record_set {
 
 mmc_status mmc_record_set_read(mmc_record_set *out, const char *run_directory);
 void mmc_record_set_close(mmc_record_set *set);
+
+/* Hash of the fields by which rows are told apart: job, item, metric, t, set, split, seed. */
+uint64_t mmc_record_hash(const mmc_record *record);
 
 #ifdef __cplusplus
 }

@@ -211,7 +211,7 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash_bytes(hash, text ? text : "\xff", text ? strlen(text) + 1 : 1);
 }
 
-static uint64_t hash_record(const mmc_record *r) {
+uint64_t mmc_record_hash(const mmc_record *r) {
     double t = isfinite(r->t) ? r->t + 0.0 : -1; /* -0.0 and 0.0 are one t */
     uint64_t hash = 0xcbf29ce484222325u;
     hash = hash_text(hash_text(hash_text(hash, r->job), r->item), r->metric);
@@ -239,7 +239,7 @@ static mmc_status drop_duplicates(mmc_record_set *set) {
         return mmc_fail(MMC_ERR_MEMORY, "out of memory while comparing %zu records", set->count);
     size_t kept = 0;
     for (size_t i = 0; i < set->count; i++) {
-        size_t slot = hash_record(&set->rows[i]) & (slots - 1);
+        size_t slot = mmc_record_hash(&set->rows[i]) & (slots - 1);
         while (table[slot] && !same_measurement(&set->rows[table[slot] - 1], &set->rows[i]))
             slot = (slot + 1) & (slots - 1);
         if (table[slot])
@@ -250,6 +250,28 @@ static mmc_status drop_duplicates(mmc_record_set *set) {
     set->count = kept;
     free(table);
     return MMC_OK;
+}
+
+/* A failed attempt: a row without value that stands for all values of its job, item and metric. */
+static bool is_failure(const mmc_record *r) {
+    return !isfinite(r->value) && !isfinite(r->t) && r->job && !r->set && !r->split && !same_text(r->metric, "claim");
+}
+
+/* Drops the failed attempts of what a later attempt has measured. */
+static void drop_superseded(mmc_record_set *set) {
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const mmc_record *r = &set->rows[i];
+        bool superseded = false;
+        for (size_t k = i + 1; is_failure(r) && k < set->count && !superseded; k++) {
+            const mmc_record *later = &set->rows[k];
+            superseded = isfinite(later->value) && same_text(later->job, r->job) && same_text(later->item, r->item) &&
+                         same_text(later->metric, r->metric);
+        }
+        if (!superseded)
+            set->rows[kept++] = *r;
+    }
+    set->count = kept;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
@@ -374,6 +396,8 @@ mmc_status mmc_record_set_read(mmc_record_set *out, const char *run_directory) {
     }
     if (status == MMC_OK)
         status = drop_duplicates(out);
+    if (status == MMC_OK)
+        drop_superseded(out);
     free(shards);
     mmc_text_close(&path);
     if (status != MMC_OK)

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 enum { PROBE_IMAGES = 64, PROBE_TRIES = 20 };
-#define PROBE_S 0.3 /* tried again until this long, for the best of the tries: a busy machine must not tell the rate   \
-                     */
+#define PROBE_S                                                                                                        \
+    0.3 /* tried again until this long, for the best of the tries: a busy machine must not tell the rate               \
+         */
 
 /* --- the rate ------------------------------------------------------------------------------------------------------
  */

@@ -52,7 +52,7 @@ mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, con
     case MMC_JOB_TRAIN:
         return write_null(x, job, "curve-train", "accuracy", reason);
     case MMC_JOB_MIDPOINT:
-        return write_null(x, job, job->bend_cue ? "quadratic-cue" : "quadratic-no-cue", "accuracy", reason);
+        return write_null(x, job, mmc_bend_item(job), "loss", reason);
     case MMC_JOB_SHEET:
         return write_null(x, job, "sheet", "sheet", reason);
     default:

@@ -51,6 +51,9 @@ mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);   
 /* Whether all rows of a curve are there (execute_paths.c). */
 bool mmc_curve_measured(const mmc_execution *x, const mmc_job *job, const char *item);
 
+/* Item of the rows of a bend's training: "bend-cue", "bend-no-cue" (execute_train.c). */
+const char *mmc_bend_item(const mmc_job *job);
+
 /* Progress of a job, relayed with its label. `relay` must stay in place. */
 typedef struct mmc_progress_relay {
     const mmc_run_request *request;

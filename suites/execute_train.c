@@ -67,8 +67,8 @@ static mmc_status curve_row(const mmc_execution *x, const mmc_job *job, const ch
     return mmc_rows_append(x->rows, &r);
 }
 
-static mmc_status rows_write(const mmc_execution *x, const mmc_job *job, const mmc_train_result *result,
-                             const mmc_dataset *data) {
+static mmc_status rows_of_curves(const mmc_execution *x, const mmc_job *job, const mmc_train_result *result,
+                                 const mmc_dataset *data) {
     for (int i = 0; i < result->epoch_count; i++) {
         const mmc_epoch_row *e = &result->epochs[i];
         int32_t train = data->train.count, test = data->test.count;
@@ -76,6 +76,22 @@ static mmc_status rows_write(const mmc_execution *x, const mmc_job *job, const m
         MMC_TRY(curve_row(x, job, "curve-train", "loss", NULL, "train", e->epoch, e->loss, train));
         MMC_TRY(curve_row(x, job, "curve-test-nc", "accuracy", "NC", "test", e->epoch, e->test_nc, test));
         MMC_TRY(curve_row(x, job, "curve-test-c", "accuracy", "C", "test", e->epoch, e->test_c, test));
+    }
+    return MMC_OK;
+}
+
+const char *mmc_bend_item(const mmc_job *job) {
+    return job->bend_cue ? "bend-cue" : "bend-no-cue";
+}
+
+/* Loss and accuracy at gamma(t) of the batches as trained. */
+static mmc_status rows_of_bend(const mmc_execution *x, const mmc_job *job, const mmc_train_result *result,
+                               const mmc_dataset *data) {
+    const char *item = mmc_bend_item(job), *set = job->bend_cue ? "C" : "NC";
+    for (int i = 0; i < result->epoch_count; i++) {
+        const mmc_epoch_row *e = &result->epochs[i];
+        MMC_TRY(curve_row(x, job, item, "accuracy", set, "train", e->epoch, e->accuracy, data->train.count));
+        MMC_TRY(curve_row(x, job, item, "loss", set, "train", e->epoch, e->loss, data->train.count));
     }
     return MMC_OK;
 }
@@ -158,11 +174,11 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) 
         config.curve = &curve;
     }
     MMC_GOTO(cleanup, mmc_train(&result, x->be, model, data, &config, NULL, &hooks));
+    MMC_GOTO(cleanup, row_of_speed(x, job, &result, model)); /* first: only this process knows it */
     MMC_GOTO(cleanup, result_write(x, job, model, &result));
     MMC_GOTO(cleanup, log_write(x, job, &result));
-    if (job->kind == MMC_JOB_TRAIN)
-        MMC_GOTO(cleanup, rows_write(x, job, &result, data));
-    MMC_GOTO(cleanup, row_of_speed(x, job, &result, model));
+    MMC_GOTO(cleanup,
+             job->kind == MMC_JOB_TRAIN ? rows_of_curves(x, job, &result, data) : rows_of_bend(x, job, &result, data));
 cleanup:
     mmc_train_result_close(&result);
     free(bend);

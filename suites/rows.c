@@ -11,29 +11,9 @@
 
 /* --- which rows are there ----------------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ p[i]) * 0x100000001b3u;
-    return hash;
-}
-
-static uint64_t hash_text(uint64_t hash, const char *text) {
-    const char *t = text ? text : "";
-    return hash_bytes(hash, t, strlen(t) + 1);
-}
-
-/* FNV-1a of the fields that readers tell rows apart by; never 0. */
+/* Never 0, which marks an empty place. */
 static uint64_t row_hash(const mmc_record *r) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    hash = hash_text(hash, r->job);
-    hash = hash_text(hash, r->item);
-    hash = hash_text(hash, r->metric);
-    hash = hash_text(hash, r->set);
-    hash = hash_text(hash, r->split);
-    double t = isnan(r->t) ? -1 : r->t + 0.0;
-    hash = hash_bytes(hash, &t, sizeof t);
-    hash = hash_bytes(hash, &r->seed, sizeof r->seed);
+    uint64_t hash = mmc_record_hash(r);
     return hash ? hash : 1;
 }
 

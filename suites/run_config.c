@@ -44,9 +44,24 @@ mmc_status mmc_run_directory_check(const char *directory) {
 
 /* --- what is written ---------------------------------------------------------------------------------------------- */
 
-static void put(json_t *object, const char *name, json_t *value) {
-    if (json_object_set_new(object, name, value) != 0)
-        json_object_clear(object); /* seen when it is written: an empty object is out of memory */
+/* An object in the making; a value that could not be made or kept is seen at the end. */
+typedef struct object {
+    json_t *json;
+    bool failed;
+} object;
+
+static void put(object *o, const char *name, json_t *value) {
+    if (json_object_set_new(o->json, name, value) != 0)
+        o->failed = true;
+}
+
+/* Gives the finished object away; NULL: out of memory. */
+static json_t *finish(object *o) {
+    if (o->failed) {
+        json_decref(o->json);
+        o->json = NULL;
+    }
+    return o->json;
 }
 
 static json_t *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -71,26 +86,26 @@ static json_t *images_text(int32_t limit, const char *all) {
 /* The scale in words, as the report shows it; also what two runs are compared by. */
 static json_t *protocol(const mmc_plan_settings *s) {
     const mmc_scale *c = &s->scale;
-    json_t *p = json_object();
-    put(p, "about", json_string(c->about));
-    put(p, "width", text("%d", c->width));
-    put(p, "train images", images_text(c->limit_train, "all"));
-    put(p, "test images", images_text(c->limit_test, "all"));
-    put(p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
-    put(p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
-    put(p, "points", text("%d", c->points));
-    put(p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
-    put(p, "batch norm images", images_text(c->bn_images, "the train split"));
-    put(p, "seeds", text("%d", c->seeds));
-    put(p, "connected", text("dip at most %g points", 100 * c->connected_dip));
+    object p = {.json = json_object()};
+    put(&p, "about", json_string(c->about));
+    put(&p, "width", text("%d", c->width));
+    put(&p, "train images", images_text(c->limit_train, "all"));
+    put(&p, "test images", images_text(c->limit_test, "all"));
+    put(&p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
+    put(&p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
+    put(&p, "points", text("%d", c->points));
+    put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
+    put(&p, "batch norm images", images_text(c->bn_images, "the train split"));
+    put(&p, "seeds", text("%d", c->seeds));
+    put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
     char cues[128] = "";
     size_t used = 0;
     int count = s->cue_count ? s->cue_count : MMC_SCALE_CUES_MAX;
     const double *list = s->cue_count ? s->cues : c->cues;
     for (int i = 0; i < count && list[i] > 0; i++)
         used += (size_t)snprintf(cues + used, sizeof cues - used, "%s%g", i ? ", " : "", list[i]);
-    put(p, "cue proportions", json_string(used ? cues : "all of the paper's"));
-    return p;
+    put(&p, "cue proportions", json_string(used ? cues : "all of the paper's"));
+    return finish(&p);
 }
 
 static json_t *datasets(const mmc_run_data *data) {
@@ -127,30 +142,30 @@ static json_t *filter_texts(const mmc_plan_settings *s) {
 /* What the results depend on: two runs may share a directory when these parts are equal. */
 static json_t *resolved(const mmc_plan_settings *s, const mmc_backend *be, const mmc_run_data *data) {
     const mmc_version *version = mmc_version_get();
-    json_t *o = json_object();
-    put(o, "schema", json_integer(RUN_CONFIG_SCHEMA));
-    put(o, "program", json_string("mmcbench"));
-    put(o, "version", json_string(version->version));
-    put(o, "scale", json_string(s->scale.name));
-    put(o, "reduced", json_boolean(s->scale.reduced));
-    put(o, "suites", suite_names(s));
-    put(o, "filters", filter_texts(s));
-    put(o, "seed", json_integer((json_int_t)s->seed));
-    put(o, "arch", s->arch ? json_string(s->arch) : json_null());
-    put(o, "dataset", s->dataset ? json_string(s->dataset) : json_null());
-    put(o, "protocol", protocol(s));
-    put(o, "datasets", datasets(data));
-    put(o, "backend", json_string(be->name));
-    put(o, "provider", json_string(be->provider));
-    put(o, "precision", json_string(be->precision));
-    put(o, "threads", json_integer(be->threads));
-    put(o, "isa", json_string(be->isa));
-    put(o, "libraries", json_string(be->libraries));
-    return o;
+    object o = {.json = json_object()};
+    put(&o, "schema", json_integer(RUN_CONFIG_SCHEMA));
+    put(&o, "program", json_string("mmcbench"));
+    put(&o, "version", json_string(version->version));
+    put(&o, "scale", json_string(s->scale.name));
+    put(&o, "reduced", json_boolean(s->scale.reduced));
+    put(&o, "suites", suite_names(s));
+    put(&o, "filters", filter_texts(s));
+    put(&o, "seed", json_integer((json_int_t)s->seed));
+    put(&o, "arch", s->arch ? json_string(s->arch) : json_null());
+    put(&o, "dataset", s->dataset ? json_string(s->dataset) : json_null());
+    put(&o, "protocol", protocol(s));
+    put(&o, "datasets", datasets(data));
+    put(&o, "backend", json_string(be->name));
+    put(&o, "provider", json_string(be->provider));
+    put(&o, "precision", json_string(be->precision));
+    put(&o, "threads", json_integer(be->threads));
+    put(&o, "isa", json_string(be->isa));
+    put(&o, "libraries", json_string(be->libraries));
+    return finish(&o);
 }
 
 /* Where and when: may differ between the processes of a run. */
-static void add_circumstances(json_t *o, const mmc_backend *be) {
+static void add_circumstances(object *o, const mmc_backend *be) {
     const mmc_version *version = mmc_version_get();
     struct utsname machine;
     char host[256] = "", created[32];
@@ -252,13 +267,14 @@ mmc_status mmc_run_config_join(const char *directory, const mmc_plan_settings *s
                                const mmc_run_data *data, bool join) {
     char path[4096], *json = NULL;
     snprintf(path, sizeof path, "%s/config.json", directory);
-    json_t *mine = resolved(settings, be, data), *whole = json_deep_copy(mine);
+    json_t *mine = resolved(settings, be, data);
+    object whole = {.json = json_deep_copy(mine)};
     mmc_status status = MMC_OK;
     bool created = false;
-    if (whole)
-        add_circumstances(whole, be);
-    if (whole && json_object_size(whole) > 0)
-        json = json_dumps(whole, JSON_INDENT(1));
+    if (whole.json)
+        add_circumstances(&whole, be);
+    if (whole.json && !whole.failed)
+        json = json_dumps(whole.json, JSON_INDENT(1));
     if (!json)
         MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for %s", path));
     if (access(path, F_OK) != 0)
@@ -273,7 +289,7 @@ mmc_status mmc_run_config_join(const char *directory, const mmc_plan_settings *s
     MMC_GOTO(cleanup, config_compare(directory, path, mine));
 cleanup:
     free(json);
-    json_decref(whole);
+    json_decref(whole.json);
     json_decref(mine);
     return status;
 }
