@@ -333,8 +333,8 @@ INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws
     }
     if (finish == OWN_FINISH_STATS)
         OWN(moments_part)
-        (ws->parts + ((size_t)set * (size_t)p->parts + (size_t)(group * p->bands + band)) * (size_t)s->co * 3, sums,
-         s->co, (row1 - row0) * s->out_w, s->n, block0, blocks);
+    (ws->parts + ((size_t)set * (size_t)p->parts + (size_t)(group * p->bands + band)) * (size_t)s->co * 3, sums, s->co,
+     (row1 - row0) * s->out_w, s->n, block0, blocks);
 }
 
 void OWN(conv)(const own_conv_call *call) {

@@ -1,5 +1,7 @@
 #include "kernels/own/gradw.h"
 
+#include "kernels/own/gradw_winograd.h"
+
 enum { CHUNK_PIXELS = 256 };
 
 typedef struct plan {
@@ -21,6 +23,8 @@ static plan plan_make(const mmc_unit_shape *s) {
 }
 
 size_t OWN(gradw_workspace)(const mmc_unit_shape *s) {
+    if (OWN(gradw_winograd_fits)(s))
+        return OWN(gradw_winograd_workspace)(s);
     return (size_t)plan_make(s).chunks * (size_t)s->k * (size_t)s->c * (size_t)(s->r * s->r) * sizeof(float);
 }
 
@@ -130,6 +134,10 @@ static void single_run(float *partial, const float *dz, const float *x, const mm
 }
 
 void OWN(gradw)(float *dw, const float *dz, const float *x, const mmc_unit_shape *s, void *workspace) {
+    if (OWN(gradw_winograd_fits)(s)) {
+        OWN(gradw_winograd)(dw, dz, x, s, workspace);
+        return;
+    }
     const plan p = plan_make(s);
     const size_t count = (size_t)s->k * (size_t)s->c * (size_t)(s->r * s->r);
     float *partials = workspace;

@@ -1,15 +1,11 @@
 #include "kernels/own/winograd.h"
 
 #include "kernels/own/moments.h"
+#include "kernels/own/winograd_tile.h"
 
 #include <omp.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
-enum { WINO_T = 4 };
-#else
-enum { WINO_T = 2 };
-#endif
 enum { BAND_PIXELS = 256, CHANNEL_CHUNK = 128 };
 
 /* Outputs that are multiplied before they are transformed back: the products stay in the first or second cache. */
@@ -125,62 +121,6 @@ static size_t scratch_carve(scratch *out, const own_conv *s, char *base) {
 
 size_t OWN(winograd_workspace)(const own_conv *s) {
     return scratch_carve(NULL, s, NULL);
-}
-
-/* B^T d B of one tile and channel; d[row][column] comes from 16 places. */
-INLINE void input_transform(float *to, size_t plane, const vf d[4][4]) {
-    vf t[4][4];
-    UNROLL
-    for (int j = 0; j < 4; j++) {
-        t[0][j] = d[0][j] - d[2][j];
-        t[1][j] = d[1][j] + d[2][j];
-        t[2][j] = d[2][j] - d[1][j];
-        t[3][j] = d[1][j] - d[3][j];
-    }
-    UNROLL
-    for (int i = 0; i < 4; i++) {
-        store(to + (size_t)(4 * i) * plane, t[i][0] - t[i][2]);
-        store(to + (size_t)(4 * i + 1) * plane, t[i][1] + t[i][2]);
-        store(to + (size_t)(4 * i + 2) * plane, t[i][2] - t[i][1]);
-        store(to + (size_t)(4 * i + 3) * plane, t[i][1] - t[i][3]);
-    }
-}
-
-/* Transformed input of one tile, all channels: [16][channel][WINO_T]. */
-static void tile_input(float *to, const own_conv *s, const float *in, const float *zero, int oy, int ox) {
-    const size_t plane = input_stride(s->ci), pixel = (size_t)s->ci * LANES;
-    const size_t channels = (size_t)s->ci;
-    if (oy > 0 && ox > 0 && oy + 2 < s->in_h && ox + 2 < s->in_w) {
-        const float *row[4];
-        for (int i = 0; i < 4; i++)
-            row[i] = in + (size_t)((oy - 1 + i) * s->in_w + ox - 1) * pixel;
-        for (size_t c = 0; c < channels; c++) {
-            vf d[4][4];
-            UNROLL
-            for (int i = 0; i < 4; i++)
-                UNROLL
-            for (size_t j = 0; j < 4; j++)
-                d[i][j] = load(row[i] + j * pixel + c * LANES);
-            input_transform(to + c * WINO_T * LANES, plane, d);
-        }
-        return;
-    }
-    const float *from[4][4];
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++) {
-            const int y = oy - 1 + i, x = ox - 1 + j;
-            const bool inside = y >= 0 && y < s->in_h && x >= 0 && x < s->in_w;
-            from[i][j] = inside ? in + (size_t)(y * s->in_w + x) * pixel : zero;
-        }
-    for (size_t c = 0; c < channels; c++) {
-        vf d[4][4];
-        UNROLL
-        for (int i = 0; i < 4; i++)
-            UNROLL
-        for (int j = 0; j < 4; j++)
-            d[i][j] = load(from[i][j] + c * LANES);
-        input_transform(to + c * WINO_T * LANES, plane, d);
-    }
 }
 
 /* products[TILE_K][WINO_T] (+)= u[channel][TILE_K] v[channel][WINO_T] */
@@ -312,7 +252,8 @@ static void group_start(task *t, float *input, const own_conv *s, const float *i
             t->whole &= t->place[i].inside[j];
             t->place[i].out[j] = (size_t)(y * s->out_w + x) * (size_t)s->co * LANES;
         }
-        tile_input(input + i * LANES, s, in, zero, oy, ox);
+        tile_input(input + i * LANES, input_stride(s->ci), &(tile_source){in, zero, s->in_h, s->in_w, s->ci, s->ci}, oy,
+                   ox);
     }
 }
 
@@ -364,7 +305,7 @@ INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws
     }
     if (finish == OWN_FINISH_STATS)
         OWN(moments_part)
-        (ws->parts + (size_t)index * (size_t)s->co * 3, t.sums, s->co, (row1 - row0) * s->out_w, s->n, block, 1);
+    (ws->parts + (size_t)index * (size_t)s->co * 3, t.sums, s->co, (row1 - row0) * s->out_w, s->n, block, 1);
 }
 
 void OWN(winograd)(const own_conv_call *call) {
@@ -394,6 +335,6 @@ void OWN(winograd)(const own_conv_call *call) {
     if (call->finish == OWN_FINISH_STATS)
         for (int set = 0; set < s->sets; set++)
             OWN(moments_merge)
-            (call->mean + (size_t)set * call->stat_stride, call->var + (size_t)set * call->stat_stride,
-             ws.parts + (size_t)set * (size_t)p.parts * (size_t)s->co * 3, p.parts, s->co);
+    (call->mean + (size_t)set * call->stat_stride, call->var + (size_t)set * call->stat_stride,
+     ws.parts + (size_t)set * (size_t)p.parts * (size_t)s->co * 3, p.parts, s->co);
 }
