@@ -192,8 +192,9 @@ static mmc_status judge(mmc_data_report *r, const struct known_file *file) {
         snprintf(balance, sizeof balance, ", %d a class", (int)r->class_min);
     else if (r->class_max)
         snprintf(balance, sizeof balance, ", %d to %d a class", (int)r->class_min, (int)r->class_max);
-    snprintf(r->reason, sizeof r->reason, "%d of the official file's %d records%s", (int)r->records, (int)file->records,
-             balance);
+    snprintf(r->reason, sizeof r->reason, "%d of the official file's %d records%s%s", (int)r->records,
+             (int)file->records, balance,
+             r->verdict == MMC_DATA_COMPLETE ? "; no checksum of this file is published" : "");
     return MMC_OK;
 }
 

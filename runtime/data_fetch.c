@@ -84,7 +84,7 @@ static mmc_status download(const job *j) {
         j->file, "--",     url,          NULL};
     const char *const wget[] = {"wget", "--quiet", "--tries=2", "--timeout=20", "-O", j->file, "--", url, NULL};
     const char *program = "curl";
-    int code;
+    int code = COMMAND_NOT_FOUND;
     say(j, "downloading", url);
     MMC_TRY(run_program(&code, curl));
     if (code == COMMAND_NOT_FOUND) {
@@ -140,7 +140,7 @@ static mmc_status write_sums(const job *j) {
 /* Leaves in j->unpacked what shall be renamed to the target. */
 static mmc_status unpack(job *j) {
     const char *const tar[] = {"tar", "--no-same-owner", "-xzf", j->file, "-C", j->work, NULL};
-    int code;
+    int code = COMMAND_NOT_FOUND;
     if (!j->source->archive) {
         snprintf(j->unpacked, sizeof j->unpacked, "%s", j->file);
         return MMC_OK;
@@ -159,7 +159,7 @@ static mmc_status unpack(job *j) {
 
 static void remove_work(const job *j) {
     const char *const rm[] = {"rm", "-rf", "--", j->work, NULL};
-    int code;
+    int code = COMMAND_NOT_FOUND;
     if (run_program(&code, rm) != MMC_OK || code != 0)
         say(j, "could not remove", j->work);
 }

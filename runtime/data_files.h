@@ -22,7 +22,7 @@ enum { MMC_DATA_PATH_BYTES = 512, MMC_CIFAR10_BATCHES = 5 };
 #define MMC_DATA_CIFAR100_FOLDER "cifar-100-binary"
 #define MMC_DATA_FASHION_FOLDER "fashion-mnist"
 
-/* Written beside the files of an archive that was verified, in the format of md5sum: what `data check` compares with. */
+/* Written beside the files of an archive that was verified, in the format of md5sum; `data check` compares with it. */
 #define MMC_DATA_SUMS "MD5SUMS"
 
 /* The first of folder/sub/name, folder/name, each plain, .gz, .xz; true where there is one. folder may be NULL. */

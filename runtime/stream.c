@@ -171,17 +171,21 @@ static mmc_status start(mmc_stream *s) {
     return MMC_OK;
 }
 
-static mmc_status create(mmc_stream **out, mmc_stream_kind kind, const char *name) {
+/* NULL (with the message recorded) where memory is out. */
+static mmc_stream *create(mmc_stream_kind kind, const char *name) {
     mmc_stream *s = calloc(1, sizeof *s);
-    *out = s;
-    if (s)
-        s->name = strdup(name);
-    if (!s || !s->name)
-        return mmc_fail(MMC_ERR_MEMORY, "%s: no memory to read it", name);
+    char *copy = strdup(name);
+    if (!s || !copy) {
+        free(s);
+        free(copy);
+        mmc_fail(MMC_ERR_MEMORY, "%s: no memory to read it", name);
+        return NULL;
+    }
     s->kind = kind;
+    s->name = copy;
     s->fd = -1;
     s->xz = (lzma_stream)LZMA_STREAM_INIT;
-    return MMC_OK;
+    return s;
 }
 
 static mmc_status open_file(mmc_stream *s) {
@@ -203,38 +207,39 @@ static bool ends_with(const char *text, const char *end) {
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
+/* Hands the stream out, or closes it after a failure. */
+static mmc_status finish_open(mmc_stream **out, mmc_stream *s, mmc_status status) {
+    if (status == MMC_OK)
+        status = start(s);
+    if (status != MMC_OK) {
+        mmc_stream_close(s);
+        s = NULL;
+    }
+    *out = s;
+    return status;
+}
+
 mmc_status mmc_stream_open(mmc_stream **out, const char *path) {
     mmc_stream_kind kind = ends_with(path, ".gz")   ? MMC_STREAM_GZ
                            : ends_with(path, ".xz") ? MMC_STREAM_XZ
                                                     : MMC_STREAM_PLAIN;
-    mmc_status status = create(out, kind, path);
-    if (status == MMC_OK)
-        status = open_file(*out);
-    if (status == MMC_OK)
-        status = start(*out);
-    if (status != MMC_OK) {
-        mmc_stream_close(*out);
-        *out = NULL;
-    }
-    return status;
+    mmc_stream *s = *out = create(kind, path);
+    if (!s)
+        return MMC_ERR_MEMORY;
+    return finish_open(out, s, open_file(s));
 }
 
 mmc_status mmc_stream_open_memory(mmc_stream **out, const void *bytes, size_t size, mmc_stream_kind kind,
                                   const char *name) {
-    mmc_status status = create(out, kind, name);
-    if (status == MMC_OK) {
-        (*out)->in = bytes;
-        (*out)->in_size = size;
-        (*out)->in_ended = true;
-        (*out)->sized = kind == MMC_STREAM_PLAIN;
-        (*out)->size = size;
-        status = start(*out);
-    }
-    if (status != MMC_OK) {
-        mmc_stream_close(*out);
-        *out = NULL;
-    }
-    return status;
+    mmc_stream *s = *out = create(kind, name);
+    if (!s)
+        return MMC_ERR_MEMORY;
+    s->in = bytes;
+    s->in_size = size;
+    s->in_ended = true;
+    s->sized = kind == MMC_STREAM_PLAIN;
+    s->size = size;
+    return finish_open(out, s, MMC_OK);
 }
 
 mmc_status mmc_stream_read(mmc_stream *s, void *out, size_t size, size_t *got) {
