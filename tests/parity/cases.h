@@ -26,6 +26,7 @@ enum Flags {
     DX_ADD = 2,        // dx += instead of dx =
     DRESIDUAL_ADD = 4, // dresidual += instead of dresidual =
     NO_DX = 8,         // the stem: no gradient by data
+    SHORT_BATCH = 16,  // weights packed and memory planned for more images
 };
 
 struct UnitCase {
@@ -69,6 +70,9 @@ inline const UnitCase unit_cases[] = {
     {"wide", {3, 64, 8, 8, 64, 3, 1, true, true}, 3, DX_ADD, 4e-6},
     {"wide_down", {3, 128, 4, 4, 256, 3, 2, true, false}, 1, PLAIN, 4e-6},
     {"tall_plane", {3, 20, 8, 4, 20, 3, 1, false, false}, 1, PLAIN, 4e-6},
+    {"short_batch", {2, 16, 8, 8, 16, 3, 1, true, true}, 1, SHORT_BATCH | DX_ADD, 4e-6},
+    {"short_batch_down", {1, 24, 8, 8, 40, 3, 2, true, false}, 1, SHORT_BATCH, 4e-6},
+    {"short_batch_sets", {3, 16, 16, 16, 32, 1, 2, false, false}, 3, SHORT_BATCH, 4e-6},
     {"odd_plane", {3, 6, 7, 5, 9, 3, 2, true, false}, 1, PLAIN, 4e-6},
 };
 

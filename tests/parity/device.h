@@ -159,6 +159,10 @@ inline Floats uniform(size_t count, uint32_t stream, float low = -1, float high 
     return out;
 }
 
+inline bool same_bits(const Floats &a, const Floats &b) {
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
 // Largest difference relative to the largest expected value (or `scale`, if larger); a NaN or another size fails.
 inline void expect_close(const Floats &computed, const Floats &expected, double tolerance, const std::string &what,
                          double scale = 0) {

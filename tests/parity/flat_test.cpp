@@ -29,8 +29,7 @@ class FlatParity : public testing::TestWithParam<Provider> {
             for (size_t i = 0; i < computed.size(); i++) {
                 expect_close(computed[i], expected[i], tolerance, what + " output " + std::to_string(i));
                 if (!first.empty())
-                    EXPECT_EQ(std::memcmp(computed[i].data(), first[i].data(), computed[i].size() * sizeof(float)), 0)
-                        << what << " differs at " << threads << " threads";
+                    EXPECT_TRUE(same_bits(computed[i], first[i])) << what << " differs at " << threads << " threads";
             }
             first = computed;
         }
