@@ -55,6 +55,8 @@ static const char style[] =
     ".plot svg{display:block;width:100%;min-width:46rem;height:auto;color:var(--ink)}\n"
     ".plot svg .gridline{opacity:.5}\n"
     ".plot img{display:block;width:min(100%,34rem);height:auto}\n"
+    ".sheet div{display:grid;grid-template-columns:repeat(4,1fr);width:min(100%,34rem);text-align:center;"
+    "font-weight:600}\n"
     ".see{color:var(--soft);margin-bottom:0}\n"
     ".warn{color:var(--open)}\n"
     ".file{color:var(--soft);font-size:.82rem}\n"

@@ -333,15 +333,24 @@ static void put_reproduce(const mmc_page *page, mmc_text *out) {
         }
         mmc_text_add(out, " --scale ");
         mmc_text_html(out, view->scale);
-        const json_t *threads = json_object_get(view->config, "threads");
-        if (json_is_integer(threads))
-            mmc_text_printf(out, " --threads %lld", (long long)json_integer_value(threads));
+        static const char *const given[] = {"arch", "dataset", "seed", "threads"};
+        for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+            const json_t *value = json_object_get(view->config, given[i]);
+            mmc_text words = {0};
+            if (json_is_string(value) || json_is_integer(value))
+                say(&words, value, 0);
+            if (words.size)
+                mmc_text_printf(out, " --%s ", given[i]);
+            mmc_text_html(out, mmc_text_string(&words));
+            mmc_text_close(&words);
+        }
     }
     mmc_text_add(out, "\nmmcbench report ");
     mmc_text_html(out, view->directory);
     mmc_text_add(out,
                  "      # draws this page again from its records\n</pre>\n<p>Equal seeds, threads, instruction set "
-                 "and library versions give equal values.</p>\n");
+                 "and library versions give equal values. Settings given in place of the scale's own (epochs, limits "
+                 "...) stand in the protocol above and in config.json; name them again.</p>\n");
     put_checksums(view->config, out);
     mmc_text_add(out, "<details><summary>All of config.json</summary>\n");
     facts_of_all(out, view->config);
