@@ -269,6 +269,36 @@ TEST_F(Train, BendsOfEveryKindMoveAndResume) {
     }
 }
 
+/* Where all control points are the same, gamma(t) is that point for every t, so the gradient is plain training's and
+ * only the step differs: by the bend's weight. */
+TEST_F(Train, ABendMovesByItsWeight) {
+    std::vector<float> start(model->state_count);
+    mmc_model_init(model, start.data(), 3, MMC_RNG_INIT, 0);
+    config.epochs = 1;
+    config.batch = 29;
+    config.schedule_default = false;
+    ASSERT_EQ(mmc_schedule_parse(&config.schedule, "constant"), MMC_OK);
+    const Trained plain = train(nullptr, start.data());
+    ASSERT_EQ(plain.status, MMC_OK) << plain.message;
+    mmc_curve curve = {};
+    curve.kind = MMC_CURVE_QUADRATIC;
+    curve.count = 3;
+    curve.point[0] = curve.point[1] = curve.point[2] = start.data();
+    config.curve = &curve;
+    for (double t : {0.5, 0.25, 0.9}) {
+        config.curve_t = &t;
+        const Trained bend = train();
+        ASSERT_EQ(bend.status, MMC_OK) << bend.message;
+        double product = 0, square = 0;
+        for (size_t i = 0; i < model->parameter_count; i++) {
+            const double moved = static_cast<double>(plain.state[i]) - start[i];
+            product += moved * (static_cast<double>(bend.state[i]) - start[i]);
+            square += moved * moved;
+        }
+        EXPECT_NEAR(product / square, 2 * t * (1 - t), 1e-4) << t;
+    }
+}
+
 TEST_F(Train, ABendWithoutWeightIsNotTouched) {
     std::vector<std::vector<float>> point(4, std::vector<float>(model->state_count));
     for (uint32_t i = 0; i < 4; i++)
@@ -287,6 +317,44 @@ TEST_F(Train, ABendWithoutWeightIsNotTouched) {
         second(out.state.begin() + static_cast<long>(model->state_count), out.state.end());
     EXPECT_NE(first, point[1]);
     EXPECT_EQ(second, point[2]);
+
+    /* Nor does it gather velocity meanwhile: in a last step with weight, after steps of rate 0, it moves as without
+     * momentum. */
+    std::vector<double> later(t), rates(12, 0.0);
+    later.back() = 0.5;
+    rates.back() = 0.1;
+    config.curve_t = later.data();
+    config.rates = rates.data();
+    const Trained with = train();
+    config.momentum = 0;
+    const Trained without = train();
+    ASSERT_EQ(without.status, MMC_OK) << without.message;
+    const auto bend = [&](const Trained &r, size_t v) {
+        return std::vector<float>(r.state.begin() + static_cast<long>(v * model->state_count),
+                                  r.state.begin() + static_cast<long>((v + 1) * model->state_count));
+    };
+    EXPECT_NE(bend(with, 0), bend(without, 0));
+    EXPECT_EQ(bend(with, 1), bend(without, 1));
+    EXPECT_NE(bend(with, 1), point[2]);
+}
+
+TEST_F(Train, DecayActsOnEveryParameter) {
+    std::vector<float> start(model->state_count);
+    mmc_model_init(model, start.data(), 3, MMC_RNG_INIT, 0);
+    const double rate = 0.01;
+    config.epochs = 1;
+    config.batch = 29;
+    config.rates = &rate;
+    config.decay = 0;
+    const Trained without = train(nullptr, start.data());
+    config.decay = 0.5;
+    const Trained with = train(nullptr, start.data());
+    ASSERT_EQ(with.status, MMC_OK) << with.message;
+    for (size_t i = 0; i < model->parameter_count; i++)
+        ASSERT_NEAR(with.state[i] - without.state[i], -0.01 * 0.5 * start[i], 1e-6 + 1e-6 * std::fabs(with.state[i]))
+            << i;
+    for (size_t i = model->parameter_count; i < model->state_count; i++)
+        ASSERT_EQ(with.state[i], without.state[i]);
 }
 
 TEST_F(Train, WrongUseIsNamed) {
