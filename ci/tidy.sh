@@ -16,17 +16,18 @@ else
 fi
 
 # One hash over all that could change a verdict besides the file itself: cheap, and never stale.
-common=$({ clang-tidy --version; cat .clang-tidy; mmc_sources '*.h' '*.inc' | xargs sha256sum; } | sha256sum | cut -c 1-64)
+common=$({ clang-tidy --version; cat .clang-tidy ci/analyzer.h; mmc_sources '*.h' '*.inc' | xargs sha256sum; } | sha256sum | cut -c 1-64)
 
 tidy_one() {
-    local file=$1 stamp
+    local file=$1 stamp known=(--extra-arg=-include --extra-arg=runtime/status.h --extra-arg=-include --extra-arg=ci/analyzer.h --extra-arg=-I.)
+    [ "$file" != runtime/status.c ] || known=() # defines what the others are told
     stamp=$stamps/$({ echo "$common"; cat "$file"; grep -A3 -F "$PWD/$file" "$database/compile_commands.json" || true; } | sha256sum | cut -c 1-32)
     [ -e "$stamp" ] && return 0
     # A file that this build leaves out (absent.c) has no flags of its own: it is checked with the project's.
     if grep -qF "\"file\": \"$PWD/$file\"" "$database/compile_commands.json"; then
-        clang-tidy --quiet -p "$database" "$file" 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
+        clang-tidy --quiet -p "$database" "${known[@]}" "$file" 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
     else
-        clang-tidy --quiet "$file" -- -std=c17 -I. -fopenmp 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
+        clang-tidy --quiet "${known[@]}" "$file" -- -std=c17 -I. -fopenmp 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
     fi
     touch "$stamp"
 }
