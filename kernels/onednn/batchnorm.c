@@ -139,10 +139,11 @@ WIDE static void gradient_block(const mmc_nhwc_backward *b, size_t at, size_t co
         size_t width = smaller(line, at + count - i);
         float *restrict g = b->dy + i;
         const float *restrict y = b->y + i, *restrict z = b->z + i;
-        if (b->relu)
+        if (b->relu) {
 #pragma omp simd
             for (size_t j = 0; j < width; j++)
                 g[j] = y[j] > 0 ? g[j] : 0;
+        }
 #pragma omp simd
         for (size_t j = 0; j < width; j++) {
             double v = g[j];

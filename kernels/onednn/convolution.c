@@ -54,6 +54,7 @@ static void entry_free(entry *e) {
     dnnl_memory_destroy(e->weights);
     dnnl_memory_destroy(e->dst);
     dnnl_memory_destroy(e->outside);
+    mmc_dnnl_desc_close(&e->packed);
     free(e->buffer);
     free(e);
 }
@@ -198,53 +199,64 @@ static entry *entry_new(const mmc_unit_shape *s, int n, mmc_dnnl_pass pass, int 
     return e;
 }
 
-/* The conversion of a shape and pass; call with the lock held. */
-static mmc_status packing(entry **out, const mmc_unit_shape *s, mmc_dnnl_pass pass) {
-    dnnl_status_t bad = open_engine();
-    if (bad != dnnl_success)
-        return refused(bad, "opening the CPU engine", s, pass);
-    if ((*out = find(s, 0, pass, 0)))
-        return MMC_OK;
-    entry *e = entry_new(s, 0, pass, 0);
-    bad = e ? make_packing(e, s, pass) : dnnl_out_of_memory;
+/* Keeps a new entry that was made well, else frees it and fails. */
+static entry *keep(mmc_status *status, entry *e, dnnl_status_t bad, const char *what, const mmc_unit_shape *s,
+                   mmc_dnnl_pass pass) {
     if (bad != dnnl_success) {
         entry_free(e);
-        return refused(bad, "choosing the form of the weights", s, pass);
+        *status = refused(bad, what, s, pass);
+        return NULL;
     }
     e->next = onednn.first;
-    onednn.first = *out = e;
-    return MMC_OK;
+    onednn.first = e;
+    return e;
+}
+
+/* The conversion of a shape and pass, or NULL with a status; call with the lock held. */
+static entry *packing(mmc_status *status, const mmc_unit_shape *s, mmc_dnnl_pass pass) {
+    *status = MMC_OK;
+    dnnl_status_t bad = open_engine();
+    if (bad != dnnl_success) {
+        *status = refused(bad, "opening the CPU engine", s, pass);
+        return NULL;
+    }
+    entry *e = find(s, 0, pass, 0);
+    if (e)
+        return e;
+    e = entry_new(s, 0, pass, 0);
+    bad = e ? make_packing(e, s, pass) : dnnl_out_of_memory;
+    return keep(status, e, bad, "choosing the form of the weights", s, pass);
 }
 
 /* The convolution of a shape and pass at the present number of threads (its partition of the work is fixed when it is
- * made); call with the lock held. */
-static mmc_status convolution(entry **out, const mmc_unit_shape *s, mmc_dnnl_pass pass) {
+ * made), or NULL with a status; call with the lock held. */
+static entry *convolution(mmc_status *status, const mmc_unit_shape *s, mmc_dnnl_pass pass) {
+    *status = MMC_OK;
     int threads = omp_get_max_threads();
-    if ((*out = find(s, s->n, pass, threads)))
-        return MMC_OK;
-    entry *form;
+    entry *e = find(s, s->n, pass, threads);
+    if (e)
+        return e;
+    const entry *form = packing(status, s, pass == MMC_DNNL_WEIGHTS ? MMC_DNNL_FORWARD : pass);
+    if (!form)
+        return NULL;
     mmc_dnnl_desc dense;
-    MMC_TRY(packing(&form, s, pass == MMC_DNNL_WEIGHTS ? MMC_DNNL_FORWARD : pass));
     dnnl_status_t bad = dense_weights(&dense, s);
-    if (bad != dnnl_success)
-        return refused(bad, "describing the weights", s, pass);
-    entry *e = entry_new(s, s->n, pass, threads);
+    if (bad != dnnl_success) {
+        *status = refused(bad, "describing the weights", s, pass);
+        return NULL;
+    }
+    e = entry_new(s, s->n, pass, threads);
     bad = e ? make_convolution(e, s, pass, mmc_dnnl_desc_view(pass == MMC_DNNL_WEIGHTS ? &dense : &form->packed))
             : dnnl_out_of_memory;
     mmc_dnnl_desc_close(&dense);
-    if (bad != dnnl_success) {
-        entry_free(e);
-        return refused(bad, "making the primitive", s, pass);
-    }
-    e->next = onednn.first;
-    onednn.first = *out = e;
-    return MMC_OK;
+    return keep(status, e, bad, "making the primitive", s, pass);
 }
 
 size_t mmc_onednn_pack_size(const mmc_unit_shape *s, mmc_dnnl_pass pass) {
+    mmc_status status;
     pthread_mutex_lock(&onednn.lock);
-    entry *e;
-    size_t size = packing(&e, s, pass) == MMC_OK ? dnnl_memory_desc_get_size(mmc_dnnl_desc_view(&e->packed)) : 0;
+    const entry *e = packing(&status, s, pass);
+    size_t size = e ? dnnl_memory_desc_get_size(mmc_dnnl_desc_view(&e->packed)) : 0;
     pthread_mutex_unlock(&onednn.lock);
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
@@ -257,9 +269,9 @@ static dnnl_status_t run(dnnl_primitive_t primitive, int from, dnnl_memory_t a, 
 
 mmc_status mmc_onednn_pack(void *packed, const mmc_unit_shape *s, mmc_dnnl_pass pass, const float *w) {
     pthread_mutex_lock(&onednn.lock);
-    entry *e;
-    mmc_status status = packing(&e, s, pass);
-    if (status == MMC_OK) {
+    mmc_status status;
+    entry *e = packing(&status, s, pass);
+    if (e) {
         dnnl_status_t bad = dnnl_memory_set_data_handle(e->src, (void *)(uintptr_t)w); /* read only */
         if (bad == dnnl_success)
             bad = dnnl_memory_set_data_handle(e->dst, packed);
@@ -297,9 +309,9 @@ static dnnl_status_t convolve(entry *e, float *x, void *w, float *z) {
 
 mmc_status mmc_onednn_convolve(const mmc_unit_shape *s, mmc_dnnl_pass pass, float *x, void *w, float *z) {
     pthread_mutex_lock(&onednn.lock);
-    entry *e;
-    mmc_status status = convolution(&e, s, pass);
-    if (status == MMC_OK) {
+    mmc_status status;
+    entry *e = convolution(&status, s, pass);
+    if (e) {
         dnnl_status_t bad = convolve(e, x, w, z);
         if (bad != dnnl_success)
             status = refused(bad, "running the primitive", s, pass);
@@ -310,8 +322,9 @@ mmc_status mmc_onednn_convolve(const mmc_unit_shape *s, mmc_dnnl_pass pass, floa
 
 const char *mmc_onednn_implementation(const mmc_unit_shape *s, mmc_dnnl_pass pass) {
     pthread_mutex_lock(&onednn.lock);
-    entry *e;
-    const char *name = convolution(&e, s, pass) == MMC_OK ? e->implementation : "unsupported";
+    mmc_status status;
+    const entry *e = convolution(&status, s, pass);
+    const char *name = e ? e->implementation : "unsupported";
     pthread_mutex_unlock(&onednn.lock);
     return name;
 }
