@@ -207,7 +207,7 @@ static void wait_ms(int ms) {
 }
 
 mmc_status mmc_plan_dispatch(const mmc_execution *x, mmc_plan *plan) {
-    struct timespec began;
+    struct timespec began = {0};
     int pause_ms = WAIT_MS_FIRST;
     MMC_TRY(file_system_now(&began, x));
     for (;;) {

@@ -275,8 +275,10 @@ mmc_status mmc_run_config_join(const char *directory, const mmc_plan_settings *s
         add_circumstances(&whole, be);
     if (whole.json && !whole.failed)
         json = json_dumps(whole.json, JSON_INDENT(1));
-    if (!json)
-        MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for %s", path));
+    if (!json) {
+        status = mmc_fail(MMC_ERR_MEMORY, "out of memory for %s", path);
+        goto cleanup;
+    }
     if (access(path, F_OK) != 0)
         MMC_GOTO(cleanup, config_create(&created, path, json));
     if (created)
