@@ -26,22 +26,22 @@ const mmc_figure_set mmc_figure_sets[MMC_FIGURE_PANELS] = {
 
 #define PATHS(figure, net, data)                                                                                       \
     {                                                                                                                  \
-        .number = figure, .kind = MMC_FIGURE_PATH, .arch = net, .datasets = {data}, .splits = {"test", "train"},       \
+        .number = (figure), .kind = MMC_FIGURE_PATH, .arch = (net), .datasets = {(data)}, .splits = {"test", "train"}, \
         .metrics = {"accuracy", "loss"}, .suite = "fig" #figure,                                                       \
         .title = "Paths from a model that uses the cue to one that cannot"                                             \
     }
 
 #define LEARNING(figure, net)                                                                                          \
     {                                                                                                                  \
-        .number = figure, .kind = MMC_FIGURE_LEARNING, .arch = net,                                                    \
+        .number = (figure), .kind = MMC_FIGURE_LEARNING, .arch = (net),                                                \
         .datasets = {"cifar10-box", "cifar100-box", "dominoes"}, .splits = {NULL}, .metrics = {"accuracy"},            \
         .suite = "fig" #figure, .title = "Learning curves"                                                             \
     }
 
 #define SHEET(figure, data)                                                                                            \
     {                                                                                                                  \
-        .number = figure, .kind = MMC_FIGURE_SHEET, .datasets = {data}, .splits = {"test"}, .suite = "fig" #figure,    \
-        .title = "Samples of the counterfactual sets"                                                                  \
+        .number = (figure), .kind = MMC_FIGURE_SHEET, .datasets = {(data)}, .splits = {"test"},                        \
+        .suite = "fig" #figure, .title = "Samples of the counterfactual sets"                                          \
     }
 
 const mmc_figure mmc_figures[] = {

@@ -8,8 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static const char script_name[] = "script.gp", complaint_name[] = "script.err";
 
 static mmc_status complaint(const char *folder) {

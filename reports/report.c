@@ -65,17 +65,18 @@ static mmc_status put_in_place(const char *directory, const char *folder) {
     mmc_text now = {0}, old = {0};
     mmc_text_printf(&now, "%s/report", directory);
     mmc_text_printf(&old, "%s/report.old", directory);
+    const char *place = mmc_text_string(&now), *aside = mmc_text_string(&old);
     mmc_status status = mmc_text_check(&now);
     if (status == MMC_OK)
         status = mmc_text_check(&old);
     if (status == MMC_OK)
-        status = remove_tree(old.data);
-    if (status == MMC_OK && rename(now.data, old.data) != 0 && errno != ENOENT)
-        status = mmc_fail(MMC_ERR_IO, "%s: the old report cannot be moved away: %s", now.data, strerror(errno));
-    if (status == MMC_OK && rename(folder, now.data) != 0)
-        status = mmc_fail(MMC_ERR_IO, "%s: the report cannot be put in place: %s", now.data, strerror(errno));
+        status = remove_tree(aside);
+    if (status == MMC_OK && rename(place, aside) != 0 && errno != ENOENT)
+        status = mmc_fail(MMC_ERR_IO, "%s: the old report cannot be moved away: %s", place, strerror(errno));
+    if (status == MMC_OK && rename(folder, place) != 0)
+        status = mmc_fail(MMC_ERR_IO, "%s: the report cannot be put in place: %s", place, strerror(errno));
     if (status == MMC_OK)
-        status = remove_tree(old.data);
+        status = remove_tree(aside);
     mmc_text_close(&now);
     mmc_text_close(&old);
     return status;

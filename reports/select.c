@@ -62,7 +62,7 @@ mmc_status mmc_select_curve(mmc_curve_values *out, const mmc_selection *rows, co
     *out = (mmc_curve_values){0};
     mmc_selection own;
     MMC_TRY(mmc_select_again(&own, rows, query));
-    out->points = malloc((own.count + 1) * sizeof *out->points);
+    out->points = calloc(own.count + 1, sizeof *out->points);
     if (!out->points) {
         mmc_selection_close(&own);
         return mmc_fail(MMC_ERR_MEMORY, "out of memory while collecting a curve");

@@ -62,6 +62,8 @@ void mmc_table_number(mmc_table *table, double value, int decimals, const char *
 static mmc_status check(const mmc_table *table) {
     if (table->failed)
         return mmc_fail(MMC_ERR_MEMORY, "table %s: out of memory, or a row with too few cells", table->name);
+    if (table->column_count == 0)
+        return mmc_fail(MMC_ERR_SHAPE, "table %s has no columns", table->name);
     if (table->cell_count != table->row_count * table->column_count)
         return mmc_fail(MMC_ERR_SHAPE, "table %s: %zu cells do not fill %zu rows of %zu columns", table->name,
                         table->cell_count, table->row_count, table->column_count);
