@@ -41,26 +41,30 @@ size_t OWN(conv_pack_floats)(const own_conv *shape) {
     return (size_t)ceil_div(shape->co, TILE_K) * TILE_K * (size_t)shape->ci * (size_t)(shape->r * shape->r);
 }
 
+/* Channels that are summed before the next outputs: their pixels of a tile stay in the first cache. */
+INLINE int chunk_channels(const own_conv *s) {
+    const int chunk = 16 * 9 / (s->r * s->r);
+    return s->ci < chunk ? s->ci : chunk;
+}
+
+/* [channel chunk][output block][tap][channel][TILE_K]: the order in which the products run. */
 void OWN(conv_pack)(float *packed, const own_conv *shape, const float *w) {
-    const int co = shape->co, ci = shape->ci, taps = shape->r * shape->r;
-    const size_t block = (size_t)taps * (size_t)ci * TILE_K;
     if (OWN(winograd_fits)(shape)) {
         OWN(winograd_pack)(packed, shape, w);
         return;
     }
+    const int co = shape->co, ci = shape->ci, taps = shape->r * shape->r, chunk = chunk_channels(shape);
+    const int padded = ceil_div(co, TILE_K) * TILE_K;
 #pragma omp parallel for schedule(static)
-    for (int kb = 0; kb < ceil_div(co, TILE_K); kb++)
-        for (int tap = 0; tap < taps; tap++)
-            for (int c = 0; c < ci; c++)
-                for (int i = 0; i < TILE_K; i++) {
-                    const int k = kb * TILE_K + i;
-                    const size_t at =
-                        (shape->backward ? (size_t)c * (size_t)co + (size_t)k : (size_t)k * (size_t)ci + (size_t)c) *
-                            (size_t)taps +
-                        (size_t)tap;
-                    packed[(size_t)kb * block + ((size_t)tap * (size_t)ci + (size_t)c) * TILE_K + (size_t)i] =
-                        k < co ? w[at] : 0.0f;
-                }
+    for (int k = 0; k < padded; k++)
+        for (int c = 0; c < ci; c++) {
+            const int c0 = c / chunk * chunk, channels = ci - c0 < chunk ? ci - c0 : chunk;
+            const size_t at = shape->backward ? (size_t)c * (size_t)co + (size_t)k : (size_t)k * (size_t)ci + (size_t)c;
+            float *to = packed + (size_t)c0 * (size_t)(taps * padded) +
+                        (size_t)(k / TILE_K) * (size_t)(taps * channels * TILE_K) + (size_t)(k % TILE_K);
+            for (int tap = 0; tap < taps; tap++)
+                to[(tap * channels + c - c0) * TILE_K] = k < co ? w[at * (size_t)taps + (size_t)tap] : 0.0f;
+        }
 }
 
 /* How the output is cut into tasks: a function of the shape alone, so that sums do not depend on the threads. */
@@ -86,14 +90,14 @@ static plan plan_make(const own_conv *s) {
     return p;
 }
 
-/* Workspace: zero vectors, column order and offsets, partial moments, and for each thread the running moments. */
+/* Workspace: zero vectors, column order and offsets, partial moments, and what each thread needs. */
 typedef struct scratch {
     float *zero;
     int32_t *column;   /* (out_w): order in which the columns of a row are taken */
     ptrdiff_t *source; /* (R, out_w): float offset of the input column within its row, -1 outside */
     double *parts;     /* (sets * parts, co, 3) */
-    float *sums;       /* (threads, co, 3, LANES) */
-    size_t sums_floats;
+    float *threads;    /* of each thread: moments (co, 3, LANES), partial sums of a tile */
+    size_t sums_floats, thread_floats;
 } scratch;
 
 static size_t scratch_carve(scratch *out, const own_conv *s, char *base) {
@@ -110,10 +114,13 @@ static size_t scratch_carve(scratch *out, const own_conv *s, char *base) {
     CARVE(source, (size_t)s->r * (size_t)s->out_w * sizeof(ptrdiff_t));
     CARVE(parts, (size_t)s->sets * (size_t)p.parts * (size_t)s->co * 3 * sizeof(double));
     const size_t sums_floats = (size_t)ceil_div(s->co, TILE_K) * TILE_K * 3 * LANES;
-    CARVE(sums, (size_t)omp_get_max_threads() * sums_floats * sizeof(float));
+    const size_t thread = sums_floats + (size_t)ceil_div(s->co, TILE_K) * TILE_K * TILE_P * LANES;
+    CARVE(threads, (size_t)omp_get_max_threads() * thread * sizeof(float));
 #undef CARVE
-    if (out)
+    if (out) {
         out->sums_floats = sums_floats;
+        out->thread_floats = thread;
+    }
     return used;
 }
 
@@ -159,19 +166,27 @@ typedef struct tile {
     vi mask[TILE_P];                   /* lanes that hold an image */
 } tile;
 
-INLINE void tile_sum(vf acc[TILE_K][TILE_P], const tile *t, const float *w, int ci) {
+/* acc = products of the channels [c0, c0 + channels), added to `before` where that is not NULL; fetches the weights
+ * that lie `ahead`, those of the next outputs: large filters come from the third cache for every tile. */
+INLINE void tile_sum(vf acc[TILE_K][TILE_P], const tile *t, const float *w, int c0, int channels, const float *before,
+                     size_t ahead) {
     UNROLL
     for (int k = 0; k < TILE_K; k++)
         UNROLL
-    for (int p = 0; p < TILE_P; p++)
+    for (int p = 0; p < TILE_P; p++) {
         acc[k][p] = (vf){0};
+        if (before)
+            acc[k][p] = load(before + (k * TILE_P + p) * LANES);
+    }
     for (int i = 0; i < t->taps; i++) {
         const float *in[TILE_P];
         UNROLL
         for (int p = 0; p < TILE_P; p++)
-            in[p] = t->in[i][p];
-        const float *tw = w + (size_t)t->tap[i] * (size_t)ci * TILE_K;
-        for (size_t c = 0; c < (size_t)ci; c++) {
+            in[p] = t->in[i][p] + (size_t)c0 * LANES;
+        const float *tw = w + (size_t)t->tap[i] * (size_t)channels * TILE_K;
+        for (int line = 0; line < channels * TILE_K; line += 16)
+            __builtin_prefetch(tw + ahead + line);
+        for (size_t c = 0; c < (size_t)channels; c++) {
             vf x[TILE_P];
             UNROLL
             for (int p = 0; p < TILE_P; p++)
@@ -193,7 +208,10 @@ INLINE void sums_add(float *sums, const vf *z, const tile *t, bool first) {
         s1 = s2 = (vf){0};
         store(sums, pivot);
     }
-    for (int p = 0; p < t->pixels; p++) {
+    UNROLL
+    for (int p = 0; p < TILE_P; p++) {
+        if (p >= t->pixels)
+            break;
         const vf d = keep(z[p] - pivot, t->mask[p]);
         s1 += d;
         s2 += d * d;
@@ -202,38 +220,59 @@ INLINE void sums_add(float *sums, const vf *z, const tile *t, bool first) {
     store(sums + 2 * LANES, s2);
 }
 
-/* All outputs of one tile. */
-INLINE void tile_run(const own_conv_call *call, const tile *t, const float *w, float *out, const float *residual,
-                     const float *scale, const float *shift, float *sums, bool first, own_finish finish) {
-    const int co = call->shape.co, ci = call->shape.ci;
-    const size_t block = (size_t)(call->shape.r * call->shape.r) * (size_t)ci * TILE_K;
-    for (int k0 = 0; k0 < co; k0 += TILE_K, w += block) {
-        vf acc[TILE_K][TILE_P];
-        tile_sum(acc, t, w, ci);
+/* The outputs from k0 on of one tile. */
+INLINE void tile_finish(const own_conv_call *call, const tile *t, vf acc[TILE_K][TILE_P], int k0, float *out,
+                        const float *residual, const float *scale, const float *shift, float *sums, bool first,
+                        own_finish finish) {
+    UNROLL
+    for (int k = 0; k < TILE_K; k++) {
+        if (k0 + k >= call->shape.co)
+            break;
+        if (finish == OWN_FINISH_STATS)
+            sums_add(sums + (size_t)(k0 + k) * 3 * LANES, acc[k], t, first);
         UNROLL
-        for (int k = 0; k < TILE_K; k++) {
-            if (k0 + k >= co)
+        for (int p = 0; p < TILE_P; p++) {
+            if (p >= t->pixels)
                 break;
-            if (finish == OWN_FINISH_STATS)
-                sums_add(sums + (size_t)(k0 + k) * 3 * LANES, acc[k], t, first);
-            UNROLL
-            for (int p = 0; p < TILE_P; p++) {
-                if (p >= t->pixels)
-                    break;
-                const size_t at = t->out[p] + (size_t)(k0 + k) * LANES;
-                vf v = acc[k][p];
-                if (finish == OWN_FINISH_ADD)
-                    v += load(out + at);
-                if (finish == OWN_FINISH_FOLDED) {
-                    v = v * scale[k0 + k] + shift[k0 + k];
-                    if (residual)
-                        v += load(residual + at);
-                    if (call->relu)
-                        v = relu(v);
-                    v = keep(v, t->mask[p]);
-                }
-                store(out + at, v);
+            const size_t at = t->out[p] + (size_t)(k0 + k) * LANES;
+            vf v = acc[k][p];
+            if (finish == OWN_FINISH_ADD)
+                v += load(out + at);
+            if (finish == OWN_FINISH_FOLDED) {
+                v = v * scale[k0 + k] + shift[k0 + k];
+                if (residual)
+                    v += load(residual + at);
+                if (call->relu)
+                    v = relu(v);
+                v = keep(v, t->mask[p]);
             }
+            store(out + at, v);
+        }
+    }
+}
+
+/* All outputs of one tile; `partial` holds the sums of the chunks of channels so far. */
+INLINE void tile_run(const own_conv_call *call, const tile *t, const float *w, float *partial, float *out,
+                     const float *residual, const float *scale, const float *shift, float *sums, bool first,
+                     own_finish finish) {
+    const int co = call->shape.co, ci = call->shape.ci, chunk = chunk_channels(&call->shape);
+    for (int c0 = 0; c0 < ci; c0 += chunk) {
+        const int channels = ci - c0 < chunk ? ci - c0 : chunk;
+        float *part = partial;
+        for (int k0 = 0; k0 < co; k0 += TILE_K, part += TILE_K * TILE_P * LANES) {
+            vf acc[TILE_K][TILE_P];
+            const size_t block = (size_t)(call->shape.r * call->shape.r) * (size_t)channels * TILE_K;
+            tile_sum(acc, t, w, c0, channels, c0 ? part : NULL, block);
+            w += block;
+            if (c0 + chunk >= ci) {
+                tile_finish(call, t, acc, k0, out, residual, scale, shift, sums, first, finish);
+                continue;
+            }
+            UNROLL
+            for (int k = 0; k < TILE_K; k++)
+                UNROLL
+            for (int p = 0; p < TILE_P; p++)
+                store(part + (k * TILE_P + p) * LANES, acc[k][p]);
         }
     }
 }
@@ -312,7 +351,7 @@ INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws
     const float *w = call->packed + (size_t)set * call->packed_stride;
     const float *scale = finish == OWN_FINISH_FOLDED ? call->scale + (size_t)set * (size_t)s->co : NULL;
     const float *shift = finish == OWN_FINISH_FOLDED ? call->shift + (size_t)set * (size_t)s->co : NULL;
-    float *sums = finish == OWN_FINISH_STATS ? ws->sums + (size_t)omp_get_thread_num() * ws->sums_floats : NULL;
+    float *sums = ws->threads + (size_t)omp_get_thread_num() * ws->thread_floats, *partial = sums + ws->sums_floats;
     const int row0 = band * p->band_rows;
     const int row1 = row0 + p->band_rows < s->out_h ? row0 + p->band_rows : s->out_h;
 
@@ -328,7 +367,7 @@ INLINE void task_run(const own_conv_call *call, const plan *p, const scratch *ws
                 tile_along(&t, s, ws, in, &rows, oh, x);
             if (finish == OWN_FINISH_ADD && t.taps == 0)
                 continue;
-            tile_run(call, &t, w, out, residual, scale, shift, sums, oh == row0 && x == 0, finish);
+            tile_run(call, &t, w, partial, out, residual, scale, shift, sums, oh == row0 && x == 0, finish);
         }
     }
     if (finish == OWN_FINISH_STATS)

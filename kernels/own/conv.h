@@ -49,7 +49,7 @@ typedef struct own_conv_call {
 own_conv OWN(conv_forward)(const mmc_unit_shape *s, int sets);
 own_conv OWN(conv_backward)(const mmc_unit_shape *s);
 
-/* Weights (K,C,R,R) of one set -> [output block][tap][input channel][TILE_K], zeros beyond the last output. */
+/* Weights (K,C,R,R) of one set in the order in which the kernel reads them, zeros beyond the last output. */
 size_t OWN(conv_pack_floats)(const own_conv *shape);
 void OWN(conv_pack)(float *packed, const own_conv *shape, const float *w);
 

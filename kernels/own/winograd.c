@@ -134,6 +134,9 @@ INLINE void multiply(float *products, const float *u, const float *v, size_t cha
         if (!first)
             acc[k][t] = load(products + (k * WINO_T + t) * LANES);
     }
+    /* The next block of filters: large ones come from the third cache for every group of tiles. */
+    for (size_t line = 0; line < channels * TILE_K; line += 16)
+        __builtin_prefetch(u + channels * TILE_K + line);
     for (size_t c = 0; c < channels; c++) {
         vf x[WINO_T];
         UNROLL
@@ -197,9 +200,10 @@ INLINE void group_finish(const task *t, const float *products, size_t plane, int
             s1 = load(sums + LANES);
             s2 = load(sums + 2 * LANES);
         }
-        const int tiles = whole ? WINO_T : t->tiles;
         UNROLL
-        for (int i = 0; i < tiles; i++) {
+        for (int i = 0; i < WINO_T; i++) {
+            if (!whole && i >= t->tiles)
+                break;
             vf y[4];
             output_transform(y, products + i * LANES, plane);
             if (finish == OWN_FINISH_STATS && t->first && i == 0) {
