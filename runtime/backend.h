@@ -55,7 +55,8 @@ struct mmc_backend {
     char isa[16];        /* instruction set the kernels run with: "avx512", "avx2", "baseline", "sm_90", ... */
     char libraries[128]; /* libraries in use with versions, "onednn 2.6.3; ..." */
     int threads;
-    int max_sets; /* weight sets that are worth evaluating together; 1 on a CPU */
+    int max_sets;    /* weight sets that are worth evaluating together; 1 on a CPU */
+    int pass_images; /* images of an evaluation pass whose activations stay in cache; 0: no preference */
 };
 
 /* Opens a backend. Errors: MMC_ERR_USAGE for an unknown name (lists the known ones), MMC_ERR_MISSING where the library

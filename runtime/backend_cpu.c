@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, THREADS_MAX = 1024 };
+/* CACHED_IMAGES: images per thread whose activations stay in cache under the provider own, two blocks of 16. */
+enum { ALIGNMENT = 64, THREADS_MAX = 1024, CACHED_IMAGES = 32 };
 
 static mmc_status memory_alloc(mmc_backend *be, void **out, size_t size) {
     (void)be;
@@ -154,6 +155,8 @@ mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *op
     be->memory = &memory_ops;
     be->threads = options->threads ? options->threads : cores_allowed();
     be->max_sets = 1;
+    if (be->unit == mmc_own_unit_ops())
+        be->pass_images = CACHED_IMAGES * be->threads;
     omp_set_num_threads(be->threads);
     snprintf(be->name, sizeof be->name, "cpu");
     snprintf(be->precision, sizeof be->precision, "fp32");

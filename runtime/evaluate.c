@@ -17,6 +17,10 @@ struct mmc_evaluator {
     void *tally;   /* (2) f64 */
 };
 
+int mmc_evaluator_batch(const mmc_backend *be, int batch) {
+    return be->pass_images > 0 && be->pass_images < batch ? be->pass_images : batch;
+}
+
 static int set_count(unsigned sets) {
     int n = 0;
     for (int s = 0; s < MMC_SET_COUNT; s++)

@@ -24,6 +24,10 @@ typedef struct mmc_score {
     int32_t n;
 } mmc_score;
 
+/* Images to run at once where up to `batch` are allowed: fewer where that keeps activations in cache (ResNet-18 of
+ * width 8: 1.5 times as fast with 32 images a thread as with 256). Each image's result stays the same. */
+int mmc_evaluator_batch(const mmc_backend *be, int batch);
+
 /* Plans the evaluation: which samples the sets (bit mask) hold and which of them are the same image; `net` runs in
  * EVAL mode and may be shared by several evaluators. Errors: MMC_ERR_MEMORY and those of mmc_counterfactual_samples.
  * Owns: the caller, _free; net, images and data's labels must live as long. */

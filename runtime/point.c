@@ -88,6 +88,7 @@ mmc_status mmc_point_plan_create(mmc_point_plan **out, mmc_backend *be, const mm
     p->be = be;
     p->model = model;
     p->config = *config;
+    p->config.batch = mmc_evaluator_batch(be, config->batch);
     p->running = model->state_count - model->parameter_count;
     if (config->split_train || config->bn != MMC_BN_STORED)
         MMC_GOTO(fail, mmc_images_upload(&p->images[MMC_SPLIT_TRAIN], be, data, MMC_SPLIT_TRAIN));
@@ -95,7 +96,7 @@ mmc_status mmc_point_plan_create(mmc_point_plan **out, mmc_backend *be, const mm
         MMC_GOTO(fail, mmc_images_upload(&p->images[MMC_SPLIT_TEST], be, data, MMC_SPLIT_TEST));
     if (config->bn != MMC_BN_STORED)
         MMC_GOTO(fail, plan_bn(p, data));
-    MMC_GOTO(fail, mmc_network_create(&p->eval, be, model, MMC_NETWORK_EVAL, config->batch, 1));
+    MMC_GOTO(fail, mmc_network_create(&p->eval, be, model, MMC_NETWORK_EVAL, p->config.batch, 1));
     if (config->split_test)
         MMC_GOTO(fail, plan_evaluation(p, data, MMC_SPLIT_TEST));
     if (config->split_train)

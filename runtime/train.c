@@ -41,7 +41,7 @@ static void curves_close(learning_curves *c) {
 
 static mmc_status curves_open(learning_curves *c, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,
                               const mmc_train_config *config) {
-    const int batch = config->evaluation_batch > 0 ? config->evaluation_batch : 256;
+    const int batch = mmc_evaluator_batch(be, config->evaluation_batch > 0 ? config->evaluation_batch : 256);
     MMC_TRY(mmc_images_upload(&c->images, be, data, MMC_SPLIT_TEST));
     MMC_TRY(mmc_network_create(&c->net, be, model, MMC_NETWORK_EVAL, batch, 1));
     return mmc_evaluator_create(&c->evaluator, be, c->net, batch, &c->images, data, MMC_SPLIT_TEST,

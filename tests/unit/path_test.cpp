@@ -121,6 +121,18 @@ TEST_F(Path, IdenticalImagesAreRunOnceAndTheAnswersStay) {
     }
 }
 
+TEST_F(Path, TheSizeOfAPassChangesNoAnswer) {
+    ASSERT_GT(be->pass_images, 0);
+    config.batch = 256;
+    const std::vector<mmc_path_row> chosen = evaluate(state[0]);
+    for (int images : {0, 7, 16}) {
+        be->pass_images = images;
+        const std::vector<mmc_path_row> rows = evaluate(state[0]);
+        for (size_t i = 0; i < rows.size(); i++)
+            expect_same(chosen[i], rows[i]);
+    }
+}
+
 /* The running average over all batches, none skipped, and over the kept ones. */
 TEST_F(Path, SkippedBatchesWeighNothing) {
     ToyDataset many(MMC_DATASET_CIFAR10_BOX, 2 * (MMC_BN_MOMENTUM_BATCHES + 12) - 1, 31);
