@@ -9,8 +9,7 @@ namespace {
 
 struct Seen {
     std::vector<std::string> records, messages;
-    std::vector<mmc_run_plan_row> plan;
-    std::vector<std::string> labels;
+    std::vector<std::string> labels, keys;
     mmc_run_plan_total total = {};
     int progress = 0, stop_at = -1;
     volatile sig_atomic_t stop = 0;
@@ -23,8 +22,8 @@ struct Seen {
         };
         r->hooks.on_message = [](void *user, const char *line) { static_cast<Seen *>(user)->messages.push_back(line); };
         r->hooks.on_plan = [](void *user, const mmc_run_plan_row *row) {
-            static_cast<Seen *>(user)->plan.push_back(*row);
             static_cast<Seen *>(user)->labels.push_back(textOf(row->label));
+            static_cast<Seen *>(user)->keys.push_back(textOf(row->job));
         };
         r->hooks.on_plan_total = [](void *user, const mmc_run_plan_total *t) { static_cast<Seen *>(user)->total = *t; };
         r->hooks.on_progress = [](void *user, const char *, const mmc_progress_event *) {
@@ -240,7 +239,7 @@ TEST_F(Run, ADryRunWritesNothing) {
     EXPECT_EQ(seen.total.jobs_done, 0);
     EXPECT_GT(seen.total.flop, 0);
     EXPECT_GT(seen.total.time_s, 0);
-    EXPECT_NE(textOf(seen.plan[0].job), "-");
+    EXPECT_EQ(seen.keys[0].size(), 16u);
     EXPECT_NE(std::count(seen.labels.begin(), seen.labels.end(), "paths resnet18-w4 cifar10-box p=1 seed=1"), 0);
 }
 
