@@ -71,10 +71,13 @@ size_t OWN(gradw_workspace)(const mmc_unit_shape *s) {
            sizeof(float);
 }
 
-/* A d A^T of the 2x2 gradients of one tile, all channels of a block. */
-static void tile_gradient(float *to, size_t plane, const float *const from[4], int channels) {
+/* A d A^T of the 2x2 gradients of one tile, all channels of a block; fetches the tile that lies `ahead`. */
+static void tile_gradient(float *to, size_t plane, const float *const from[4], int channels, size_t ahead) {
     for (size_t k = 0; k < (size_t)channels; k++, to += WINO_T * LANES) {
         vf t[4][2];
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            __builtin_prefetch(from[j] + k * LANES + ahead);
         UNROLL
         for (int j = 0; j < 2; j++) {
             const vf a = load(from[j] + k * LANES), b = load(from[2 + j] + k * LANES);
@@ -188,7 +191,7 @@ static void tile_fill(float *y, float *v, const plan *p, const mmc_unit_shape *s
             const int iy = oy + j / 2, ix = ox + j % 2;
             from[j] = iy < s->h && ix < s->w ? dz + (size_t)(iy * s->w + ix) * (size_t)s->k * LANES : zero;
         }
-        tile_gradient(y, p->y_stride, from, k);
+        tile_gradient(y, p->y_stride, from, k, TILES_AHEAD * 2 * (size_t)s->k * LANES);
         return;
     }
     const int oy = tile / p->across, ox = tile % p->across;

@@ -30,6 +30,8 @@ INLINE void input_transform(float *to, size_t plane, const vf d[4][4]) {
     }
 }
 
+enum { TILES_AHEAD = 4 };
+
 /* One image block: its plane, the channels in memory and those that are wanted, and a zero vector for each of them. */
 typedef struct tile_source {
     const float *in, *zero;
@@ -51,6 +53,12 @@ static inline void tile_input(float *to, size_t plane, const tile_source *s, int
                 UNROLL
             for (size_t j = 0; j < 4; j++)
                 d[i][j] = load(row[i] + j * pixel + c * LANES);
+            /* The two rows that the tiles above did not touch, a few tiles ahead: planes come from memory. */
+            UNROLL
+            for (int i = 2; i < 4; i++)
+                UNROLL
+            for (size_t j = 1; j < 3; j++)
+                __builtin_prefetch(row[i] + (j + TILES_AHEAD * 2) * pixel + c * LANES);
             input_transform(to + c * WINO_T * LANES, plane, d);
         }
         return;
