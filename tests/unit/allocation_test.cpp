@@ -70,6 +70,9 @@ class Allocation : public testing::TestWithParam<const char *> {
     void SetUp() override {
         if (!COUNTED)
             GTEST_SKIP() << "allocations cannot be counted under the address sanitizer";
+#ifdef __clang__
+        GTEST_SKIP() << "clang's OpenMP runtime allocates in parallel regions by itself; built by gcc this is counted";
+#endif
     }
 };
 
