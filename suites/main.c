@@ -2,6 +2,7 @@
 #include "runtime/version.h"
 #include "suites/command.h"
 #include "suites/interrupt.h"
+#include "suites/threads.h"
 
 extern char **environ;
 
@@ -46,6 +47,7 @@ static mmc_status run(int argc, char **argv, mmc_output *out) {
 }
 
 int main(int argc, char **argv) {
+    mmc_threads_settle(argv);
     mmc_interrupt_install();
     mmc_output out;
     mmc_output_init(&out, stdout, stderr, false, false);
