@@ -11,7 +11,7 @@ static const mmc_scale quick = {
     .limit_test = 2000,
     .seeds = 1,
     .scratch = {.epochs = 5, .batch = 64, .lr = .04},
-    .midpoint = {.epochs = 5, .batch = 64, .lr = .1, .schedule = "step:3:0.1"},
+    .midpoint = {.epochs = 10, .batch = 64, .lr = .03, .schedule = "step:6,9:0.1"},
     .cues = {1.0},
     .points = 11,
     .bn = MMC_BN_POOLED,
