@@ -18,17 +18,9 @@ mmc_status mmc_command_eval(const mmc_options *options, mmc_output *out) {
         return mmc_fail(MMC_ERR_USAGE, "eval takes one checkpoint, not %d: mmcbench eval CKPT",
                         options->argument_count);
     const char *path = options->arguments[0];
-    mmc_path_config config = mmc_path_defaults();
-    config.bn = mmc_option_given(options, MMC_OPTION_BN) ? (mmc_bn_mode)options->bn : MMC_BN_STORED;
-    config.bn_batch = options->bn_batch;
-    config.split_test = options->split == MMC_SPLIT_TEST;
-    config.split_train = options->split == MMC_SPLIT_TRAIN;
-    config.seed = options->seed;
-    if (mmc_option_given(options, MMC_OPTION_BATCH))
-        config.batch = options->batch;
-    mmc_status status = mmc_set_parse(&config.sets, options->sets);
-    if (status != MMC_OK)
-        return mmc_fail_context(status, "--sets %s", options->sets);
+    mmc_status status = MMC_OK;
+    mmc_path_config config;
+    MMC_TRY(mmc_inputs_path_config(&config, options, MMC_BN_STORED));
 
     mmc_checkpoint checkpoint;
     mmc_inputs in = {0};

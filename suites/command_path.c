@@ -96,19 +96,10 @@ mmc_status mmc_command_path(const mmc_options *options, mmc_output *out) {
         return mmc_fail(MMC_ERR_USAGE, "path takes two checkpoints, not %d: mmcbench path A B [--mid M]",
                         options->argument_count);
     const char *path_a = options->arguments[0], *path_b = options->arguments[1];
-    mmc_path_config config = mmc_path_defaults();
+    mmc_status status = MMC_OK;
+    mmc_path_config config;
+    MMC_TRY(mmc_inputs_path_config(&config, options, mmc_path_defaults().bn));
     config.points = options->points;
-    if (mmc_option_given(options, MMC_OPTION_BN))
-        config.bn = (mmc_bn_mode)options->bn;
-    config.bn_batch = options->bn_batch;
-    config.split_test = options->split == MMC_SPLIT_TEST;
-    config.split_train = options->split == MMC_SPLIT_TRAIN;
-    config.seed = options->seed;
-    if (mmc_option_given(options, MMC_OPTION_BATCH))
-        config.batch = options->batch;
-    mmc_status status = mmc_set_parse(&config.sets, options->sets);
-    if (status != MMC_OK)
-        return mmc_fail_context(status, "--sets %s", options->sets);
     if (options->mid.count > MMC_BENDS_MAX)
         return mmc_fail(MMC_ERR_USAGE, "--mid: a curve has at most %d bends", MMC_BENDS_MAX);
 

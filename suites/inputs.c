@@ -141,3 +141,16 @@ uint64_t mmc_hash_bytes(uint64_t hash, const void *bytes, size_t size) {
         hash = (hash ^ p[i]) * UINT64_C(1099511628211);
     return hash;
 }
+
+mmc_status mmc_inputs_path_config(mmc_path_config *out, const mmc_options *options, mmc_bn_mode bn) {
+    *out = mmc_path_defaults();
+    out->bn = mmc_option_given(options, MMC_OPTION_BN) ? (mmc_bn_mode)options->bn : bn;
+    out->bn_batch = options->bn_batch;
+    out->split_test = options->split == MMC_SPLIT_TEST;
+    out->split_train = options->split == MMC_SPLIT_TRAIN;
+    out->seed = options->seed;
+    if (mmc_option_given(options, MMC_OPTION_BATCH))
+        out->batch = options->batch;
+    mmc_status status = mmc_set_parse(&out->sets, options->sets);
+    return status == MMC_OK ? MMC_OK : mmc_fail_context(status, "--sets %s", options->sets);
+}

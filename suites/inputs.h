@@ -12,6 +12,7 @@
 #include "runtime/backend.h"
 #include "runtime/checkpoint.h"
 #include "runtime/data.h"
+#include "runtime/path.h"
 #include "suites/options.h"
 
 #ifdef __cplusplus
@@ -52,6 +53,10 @@ mmc_status mmc_output_try(const char *option, const char *path);
 /* FNV-1a, 64 bits, of a run of bytes; starts with MMC_HASH_START. For fingerprints. */
 #define MMC_HASH_START UINT64_C(14695981039346656037)
 uint64_t mmc_hash_bytes(uint64_t hash, const void *bytes, size_t size);
+
+/* What eval and path measure, from the options; bn: the procedure where --bn is not given.
+ * Errors: MMC_ERR_USAGE for an unknown set. */
+mmc_status mmc_inputs_path_config(mmc_path_config *out, const mmc_options *options, mmc_bn_mode bn);
 
 #ifdef __cplusplus
 }
