@@ -31,7 +31,7 @@ function complain(why) { printf "%s:%d: includes %s: %s\n", FILENAME, FNR, targe
     if (!quoted) {
         if (target ~ /dnnl/ && FILENAME !~ /^kernels\/onednn\//)
             complain("oneDNN is known to kernels/onednn/ alone")
-        if (target ~ /(cuda|cudnn|nccl)/ && FILENAME !~ /(\.cu|\.cuh)$|backend_cuda|runtime\/comm|tests\/simt\//)
+        if (target ~ /(cuda|cudnn|nccl)/ && FILENAME !~ /(\.cu|\.cuh)$|backend_cuda|runtime\/comm|kernels\/(cuda|cudnn)\/|tests\/simt\//)
             complain("CUDA is known to .cu files and backend_cuda alone")
         if (target ~ /immintrin/ && FILENAME !~ /^kernels\//)
             complain("instruction sets are known to kernels/ alone")

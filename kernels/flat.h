@@ -45,31 +45,32 @@ typedef struct mmc_loss_call {
 
 typedef struct mmc_flat_ops {
     const char *name;
-    mmc_status (*head)(const mmc_head_call *call);
-    mmc_status (*head_backward)(const mmc_head_backward_call *call);
-    mmc_status (*loss)(const mmc_loss_call *call);
+    mmc_status (*head)(mmc_queue *queue, const mmc_head_call *call);
+    mmc_status (*head_backward)(mmc_queue *queue, const mmc_head_backward_call *call);
+    mmc_status (*loss)(mmc_queue *queue, const mmc_loss_call *call);
 
     /* out[t] = sum_e coefficient[t*ends+e] end[e]   (T,count) at set_stride; coefficients in double, products and sum
      * in double, one rounding. `end` and `coefficient` are host arrays (of device pointers). [SPEC 4] */
-    mmc_status (*interpolate)(float *out, size_t set_stride, int sets, const float *const *end, int ends,
-                              const double *coefficient, size_t count);
+    mmc_status (*interpolate)(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
+                              int ends, const double *coefficient, size_t count);
 
     /* v <- momentum v + g + decay w;  w <- w - lr v   [SPEC 3] */
-    mmc_status (*sgd)(float *w, float *v, const float *g, size_t count, double lr, double momentum, double decay);
+    mmc_status (*sgd)(mmc_queue *queue, float *w, float *v, const float *g, size_t count, double lr, double momentum,
+                      double decay);
 
     /* running <- (1-m) running + m factor batch, elementwise; factor turns a biased into an unbiased variance and is 1
      * for means. (T,count), sets at their strides; factor (count) is shared. */
-    mmc_status (*running)(float *running, size_t running_stride, const float *batch, size_t batch_stride,
-                          const float *factor, int sets, size_t count, double momentum);
+    mmc_status (*running)(mmc_queue *queue, float *running, size_t running_stride, const float *batch,
+                          size_t batch_stride, const float *factor, int sets, size_t count, double momentum);
 
     /* Pooled statistics of several batches (SPEC 4, `pooled`), float64. Layout of `batch`: for every layer its K means
      * then its K biased variances; partner[i] is the index of the mean of element i (i itself for means). add: sum[i]
      * += m_i * mean                        (means) sum[i] += m_i * (var + mean^2)              (variances); m_i =
      * positions[i] * images finish: mean = S1/M, var = (S2/M - mean^2) * M/(M-1), M = positions[i] * total images. */
-    mmc_status (*pool_add)(double *sum, const float *batch, const int32_t *partner, const float *positions,
-                           size_t count, int images);
-    mmc_status (*pool_finish)(float *running, const double *sum, const int32_t *partner, const float *positions,
-                              size_t count, int64_t images);
+    mmc_status (*pool_add)(mmc_queue *queue, double *sum, const float *batch, const int32_t *partner,
+                           const float *positions, size_t count, int images);
+    mmc_status (*pool_finish)(mmc_queue *queue, float *running, const double *sum, const int32_t *partner,
+                              const float *positions, size_t count, int64_t images);
 } mmc_flat_ops;
 
 const mmc_flat_ops *mmc_reference_flat_ops(void);

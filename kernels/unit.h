@@ -11,6 +11,13 @@
  * packed weights pack_size(shape, mode, 1) bytes. The images of set t see the parameters and the batch statistics of
  * set t only. An x with t == 1 is shared by all sets (the rendered images).
  *
+ * Every operation takes the queue that it is enqueued on; size functions and `detail` take it for its precision.
+ *
+ * A provider whose backend says `defers` may put off y = relu(b + residual) of `train` until an operation reads y:
+ * until then z, mean, var, gamma, beta and the residual must stay as they are, and z must not share memory with y where
+ * shape.residual is set. The first operation of the same queue that reads y (as input, residual or through pool and
+ * get) computes it on the way.
+ *
  * Cost:  forward 2 N K C R^2 Hout Wout FLOP; backward twice that.
  * Order: every sum runs in an order that does not depend on the number of threads: bit-identical from run to run.
  */
@@ -52,7 +59,7 @@ typedef struct mmc_unit_train_call {
     int sets;
     mmc_activation *y;         /* out: (T,N,K,Hout,Wout) */
     mmc_activation *z;         /* out: conv(x,w), kept for backward. May be the same memory as y where backward is not
-                                  wanted (packed for STATS) */
+                                  wanted (packed for STATS), but see `defers` */
     float *mean, *var;         /* out: (T,K) at stat_stride; biased variance */
     size_t stat_stride;        /* floats between the statistics of two sets */
     const mmc_activation *x;   /* (T or 1,N,C,H,W) */
@@ -99,30 +106,31 @@ typedef struct mmc_unit_ops {
     const char *name; /* provider, as in every record */
 
     /* --- crossing the boundary; (T,N,C,H,W) f32 dense on the other side --- */
-    size_t (*activation_size)(int t, int n, int c, int h, int w);
-    mmc_status (*put)(mmc_activation *out, const float *in);
-    mmc_status (*get)(float *out, const mmc_activation *in);
+    size_t (*activation_size)(mmc_queue *queue, int t, int n, int c, int h, int w);
+    mmc_status (*put)(mmc_queue *queue, mmc_activation *out, const float *in);
+    mmc_status (*get)(mmc_queue *queue, float *out, const mmc_activation *in);
     /* out->n images, `samples` in device memory */
-    mmc_status (*render)(mmc_activation *out, const mmc_image_store *store, const mmc_sample *samples);
+    mmc_status (*render)(mmc_queue *queue, mmc_activation *out, const mmc_image_store *store,
+                         const mmc_sample *samples);
 
     /* --- weights (T sets of (K,C,R,R) at set_stride) -> the provider's own form --- */
-    size_t (*pack_size)(const mmc_unit_shape *shape, mmc_pack_mode mode, int sets);
-    mmc_status (*pack)(void *packed, const mmc_unit_shape *shape, mmc_pack_mode mode, int sets, const float *w,
-                       size_t set_stride);
-    size_t (*workspace_size)(const mmc_unit_shape *shape, mmc_pack_mode mode, int sets);
+    size_t (*pack_size)(mmc_queue *queue, const mmc_unit_shape *shape, mmc_pack_mode mode, int sets);
+    mmc_status (*pack)(mmc_queue *queue, void *packed, const mmc_unit_shape *shape, mmc_pack_mode mode, int sets,
+                       const float *w, size_t set_stride);
+    size_t (*workspace_size)(mmc_queue *queue, const mmc_unit_shape *shape, mmc_pack_mode mode, int sets);
 
     /* --- the unit --- */
-    mmc_status (*train)(const mmc_unit_train_call *call);
-    mmc_status (*eval)(const mmc_unit_eval_call *call);
-    mmc_status (*backward)(const mmc_unit_backward_call *call);
+    mmc_status (*train)(mmc_queue *queue, const mmc_unit_train_call *call);
+    mmc_status (*eval)(mmc_queue *queue, const mmc_unit_eval_call *call);
+    mmc_status (*backward)(mmc_queue *queue, const mmc_unit_backward_call *call);
 
     /* --- mean over space: rep (T,N,C) --- */
-    mmc_status (*pool)(float *rep, const mmc_activation *x);
-    mmc_status (*pool_backward)(mmc_activation *dx, const float *drep);
+    mmc_status (*pool)(mmc_queue *queue, float *rep, const mmc_activation *x);
+    mmc_status (*pool_backward)(mmc_queue *queue, mmc_activation *dx, const float *drep);
 
     /* Which algorithm a shape gets ("direct", "winograd-2x2", "jit:avx512_core", ...): provider detail for config.json.
      */
-    const char *(*detail)(const mmc_unit_shape *shape, mmc_pack_mode mode);
+    const char *(*detail)(mmc_queue *queue, const mmc_unit_shape *shape, mmc_pack_mode mode);
 } mmc_unit_ops;
 
 /* The providers of the CPU. mmc_onednn_unit_ops is NULL in a build without oneDNN. */

@@ -17,5 +17,5 @@ mmc_status mmc_backend_open(mmc_backend **out, const mmc_backend_options *option
 
 void mmc_backend_close(mmc_backend *be) {
     if (be)
-        mmc_backend_cpu_close(be);
+        be->close(be);
 }

@@ -43,10 +43,22 @@ typedef struct mmc_memory_ops {
     mmc_status (*sync)(mmc_backend *be);
 } mmc_memory_ops;
 
+/* Recorded work that is launched again as a whole: a step whose kernels, shapes and addresses repeat. */
+typedef struct mmc_graph mmc_graph;
+typedef struct mmc_graph_ops {
+    mmc_status (*begin)(mmc_backend *be);                /* what is enqueued from here on is recorded, not run */
+    mmc_status (*end)(mmc_backend *be, mmc_graph **out); /* Owns: the caller */
+    mmc_status (*launch)(mmc_backend *be, mmc_graph *graph);
+    void (*free)(mmc_backend *be, mmc_graph *graph); /* NULL is fine */
+} mmc_graph_ops;
+
 struct mmc_backend {
     const mmc_memory_ops *memory;
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
+    const mmc_graph_ops *graph; /* NULL: work is never recorded */
+    mmc_queue *queue;           /* first argument of every operation */
+    void (*close)(mmc_backend *be);
     void *state;       /* the backend's own */
     char name[8];      /* "cpu", "cuda" */
     char provider[16]; /* resolved: never "auto" */
@@ -55,6 +67,7 @@ struct mmc_backend {
     char isa[16];        /* instruction set the kernels run with: "avx512", "avx2", "baseline", "sm_90", ... */
     char libraries[128]; /* libraries in use with versions, "onednn 2.6.3; ..." */
     int threads;
+    bool defers;     /* unit->train may put off y until it is read (kernels/unit.h) */
     int max_sets;    /* weight sets that are worth evaluating together; 1 on a CPU */
     int pass_images; /* images of an evaluation pass whose activations stay in cache; 0: no preference */
 };

@@ -130,6 +130,10 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
     return MMC_OK;
 }
 
+static void close_backend(mmc_backend *be) {
+    free(be);
+}
+
 mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *options) {
     *out = NULL;
     const char *provider = options->provider ? options->provider : "auto";
@@ -153,6 +157,7 @@ mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *op
         return status;
     }
     be->memory = &memory_ops;
+    be->close = close_backend;
     be->threads = options->threads ? options->threads : cores_allowed();
     be->max_sets = 1;
     if (be->unit == mmc_own_unit_ops())
@@ -165,8 +170,4 @@ mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *op
         snprintf(be->libraries, sizeof be->libraries, "onednn %s", mmc_onednn_version());
     *out = be;
     return MMC_OK;
-}
-
-void mmc_backend_cpu_close(mmc_backend *be) {
-    free(be);
 }

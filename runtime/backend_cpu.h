@@ -9,9 +9,8 @@ extern "C" {
 #endif
 
 /* Opens the CPU backend: sets the number of OpenMP threads of this process.
- * Errors: as mmc_backend_open. Owns: the caller, mmc_backend_cpu_close. */
+ * Errors: as mmc_backend_open. Owns: the caller, mmc_backend_close. */
 mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *options);
-void mmc_backend_cpu_close(mmc_backend *be);
 
 #ifdef __cplusplus
 }

@@ -121,12 +121,12 @@ mmc_status mmc_evaluator_run(mmc_evaluator *e, mmc_evaluator_step step, void *us
 mmc_status mmc_evaluator_score(mmc_evaluator *e, mmc_set set, mmc_score *out) {
     double tally[2];
     MMC_TRY(e->be->memory->zero(e->be, e->tally, sizeof tally));
-    MMC_TRY(e->be->flat->loss(&(mmc_loss_call){.n = e->count,
-                                               .k = e->classes,
-                                               .tally = e->tally,
-                                               .logits = e->logits,
-                                               .rows = mmc_evaluator_rows(e, set),
-                                               .labels = e->labels}));
+    MMC_TRY(e->be->flat->loss(e->be->queue, &(mmc_loss_call){.n = e->count,
+                                                             .k = e->classes,
+                                                             .tally = e->tally,
+                                                             .logits = e->logits,
+                                                             .rows = mmc_evaluator_rows(e, set),
+                                                             .labels = e->labels}));
     MMC_TRY(e->be->memory->download(e->be, tally, e->tally, sizeof tally));
     *out = (mmc_score){.loss = tally[0] / e->count, .accuracy = tally[1] / e->count, .n = e->count};
     if (!isfinite(out->loss))

@@ -88,7 +88,7 @@ static mmc_activation gradient_view(const mmc_network *net, int slot) {
 
 static size_t slot_size(const mmc_network *net, int slot) {
     mmc_activation a = view(net, BLOCK_SLOT, slot, net->batch_max);
-    return net->be->unit->activation_size(a.t, a.n, a.c, a.h, a.w);
+    return net->be->unit->activation_size(net->be->queue, a.t, a.n, a.c, a.h, a.w);
 }
 
 /* --- planning --- */
@@ -147,9 +147,9 @@ static void plan_parameters(mmc_network *net) {
     for (int i = 0; i < net->model->unit_count; i++) {
         mmc_unit_shape shape = unit_shape(unit_of(net, i), net->batch_max);
         net->packed[i] = net->memory.parameters_bytes;
-        size_t size = net->be->unit->pack_size(&shape, pack_mode(net->mode), net->sets_max);
+        size_t size = net->be->unit->pack_size(net->be->queue, &shape, pack_mode(net->mode), net->sets_max);
         net->memory.parameters_bytes += (size + MMC_ARENA_ALIGN - 1) / MMC_ARENA_ALIGN * MMC_ARENA_ALIGN;
-        size_t workspace = net->be->unit->workspace_size(&shape, pack_mode(net->mode), net->sets_max);
+        size_t workspace = net->be->unit->workspace_size(net->be->queue, &shape, pack_mode(net->mode), net->sets_max);
         if (workspace > net->memory.workspace_bytes)
             net->memory.workspace_bytes = workspace;
     }
@@ -284,7 +284,7 @@ mmc_status mmc_network_load(mmc_network *net, const float *state, int sets) {
     net->sets = sets;
     for (int i = 0; i < net->model->unit_count; i++) {
         mmc_unit_shape shape = unit_shape(unit_of(net, i), net->batch_max);
-        MMC_TRY(net->be->unit->pack(packed_of(net, i), &shape, pack_mode(net->mode), sets,
+        MMC_TRY(net->be->unit->pack(net->be->queue, packed_of(net, i), &shape, pack_mode(net->mode), sets,
                                     state + unit_of(net, i)->weight, net->model->state_count));
     }
     return MMC_OK;
@@ -316,7 +316,7 @@ mmc_status mmc_network_render(mmc_network *net, const mmc_image_store *store, co
         return mmc_fail(MMC_ERR_SHAPE, "images of %d rows for a network planned for %d", store->height,
                         net->model->spec.height);
     mmc_activation input = slot_view(net, 0);
-    return net->be->unit->render(&input, store, samples);
+    return net->be->unit->render(net->be->queue, &input, store, samples);
 }
 
 mmc_status mmc_network_images(mmc_network *net, const float *images, int n) {
@@ -324,7 +324,7 @@ mmc_status mmc_network_images(mmc_network *net, const float *images, int n) {
     mmc_activation input = slot_view(net, 0);
     float *stage = (float *)((char *)net->activations + net->block[BLOCK_STAGE].offset);
     MMC_TRY(net->be->memory->upload(net->be, stage, images, mmc_activation_count(&input) * sizeof(float)));
-    return net->be->unit->put(&input, stage);
+    return net->be->unit->put(net->be->queue, &input, stage);
 }
 
 static mmc_status forward_eval(mmc_network *net, int i) {
@@ -332,20 +332,20 @@ static mmc_status forward_eval(mmc_network *net, int i) {
     mmc_activation x = slot_view(net, u->input), y = slot_view(net, i + 1), residual = {0};
     if (u->residual >= 0)
         residual = slot_view(net, u->residual);
-    return net->be->unit->eval(&(mmc_unit_eval_call){
-        .shape = unit_shape(u, net->n),
-        .sets = net->sets,
-        .y = &y,
-        .x = &x,
-        .packed = packed_of(net, i),
-        .gamma = net->state + u->gamma,
-        .beta = net->state + u->beta,
-        .mean = net->state + u->mean,
-        .var = net->state + u->var,
-        .set_stride = net->model->state_count,
-        .residual = u->residual >= 0 ? &residual : NULL,
-        .workspace = net->workspace,
-    });
+    return net->be->unit->eval(net->be->queue, &(mmc_unit_eval_call){
+                                                   .shape = unit_shape(u, net->n),
+                                                   .sets = net->sets,
+                                                   .y = &y,
+                                                   .x = &x,
+                                                   .packed = packed_of(net, i),
+                                                   .gamma = net->state + u->gamma,
+                                                   .beta = net->state + u->beta,
+                                                   .mean = net->state + u->mean,
+                                                   .var = net->state + u->var,
+                                                   .set_stride = net->model->state_count,
+                                                   .residual = u->residual >= 0 ? &residual : NULL,
+                                                   .workspace = net->workspace,
+                                               });
 }
 
 static mmc_status forward_train(mmc_network *net, int i) {
@@ -355,22 +355,22 @@ static mmc_status forward_train(mmc_network *net, int i) {
         z = view(net, BLOCK_Z, i + 1, net->n);
     if (u->residual >= 0)
         residual = slot_view(net, u->residual);
-    return net->be->unit->train(&(mmc_unit_train_call){
-        .shape = unit_shape(u, net->n),
-        .sets = net->sets,
-        .y = &y,
-        .z = &z,
-        .mean = net->statistics + (u->mean - net->model->parameter_count),
-        .var = net->statistics + (u->var - net->model->parameter_count),
-        .stat_stride = net->running_count,
-        .x = &x,
-        .packed = packed_of(net, i),
-        .gamma = net->state + u->gamma,
-        .beta = net->state + u->beta,
-        .set_stride = net->model->state_count,
-        .residual = u->residual >= 0 ? &residual : NULL,
-        .workspace = net->workspace,
-    });
+    return net->be->unit->train(net->be->queue, &(mmc_unit_train_call){
+                                                    .shape = unit_shape(u, net->n),
+                                                    .sets = net->sets,
+                                                    .y = &y,
+                                                    .z = &z,
+                                                    .mean = net->statistics + (u->mean - net->model->parameter_count),
+                                                    .var = net->statistics + (u->var - net->model->parameter_count),
+                                                    .stat_stride = net->running_count,
+                                                    .x = &x,
+                                                    .packed = packed_of(net, i),
+                                                    .gamma = net->state + u->gamma,
+                                                    .beta = net->state + u->beta,
+                                                    .set_stride = net->model->state_count,
+                                                    .residual = u->residual >= 0 ? &residual : NULL,
+                                                    .workspace = net->workspace,
+                                                });
 }
 
 mmc_status mmc_network_forward(mmc_network *net) {
@@ -380,16 +380,16 @@ mmc_status mmc_network_forward(mmc_network *net) {
     if (net->mode == MMC_NETWORK_STATS)
         return MMC_OK;
     mmc_activation last = slot_view(net, m->unit_count);
-    MMC_TRY(net->be->unit->pool(net->rep, &last));
-    return net->be->flat->head(&(mmc_head_call){.sets = net->sets,
-                                                .n = net->n,
-                                                .c = m->features,
-                                                .k = m->spec.classes,
-                                                .logits = net->logits,
-                                                .rep = net->rep,
-                                                .w = net->state + m->head_weight,
-                                                .b = net->state + m->head_bias,
-                                                .set_stride = m->state_count});
+    MMC_TRY(net->be->unit->pool(net->be->queue, net->rep, &last));
+    return net->be->flat->head(net->be->queue, &(mmc_head_call){.sets = net->sets,
+                                                                .n = net->n,
+                                                                .c = m->features,
+                                                                .k = m->spec.classes,
+                                                                .logits = net->logits,
+                                                                .rep = net->rep,
+                                                                .w = net->state + m->head_weight,
+                                                                .b = net->state + m->head_bias,
+                                                                .set_stride = m->state_count});
 }
 
 mmc_status mmc_network_backward(mmc_network *net) {
@@ -397,17 +397,17 @@ mmc_status mmc_network_backward(mmc_network *net) {
     if (net->mode != MMC_NETWORK_TRAIN)
         return mmc_fail(MMC_ERR_USAGE, "backward pass of a network that was not planned for training");
     bool written[SLOTS] = {false};
-    MMC_TRY(net->be->flat->head_backward(&(mmc_head_backward_call){.n = net->n,
-                                                                   .c = m->features,
-                                                                   .k = m->spec.classes,
-                                                                   .drep = net->drep,
-                                                                   .dw = net->gradient + m->head_weight,
-                                                                   .db = net->gradient + m->head_bias,
-                                                                   .dlogits = net->dlogits,
-                                                                   .rep = net->rep,
-                                                                   .w = net->state + m->head_weight}));
+    MMC_TRY(net->be->flat->head_backward(net->be->queue, &(mmc_head_backward_call){.n = net->n,
+                                                                                   .c = m->features,
+                                                                                   .k = m->spec.classes,
+                                                                                   .drep = net->drep,
+                                                                                   .dw = net->gradient + m->head_weight,
+                                                                                   .db = net->gradient + m->head_bias,
+                                                                                   .dlogits = net->dlogits,
+                                                                                   .rep = net->rep,
+                                                                                   .w = net->state + m->head_weight}));
     mmc_activation last = gradient_view(net, m->unit_count);
-    MMC_TRY(net->be->unit->pool_backward(&last, net->drep));
+    MMC_TRY(net->be->unit->pool_backward(net->be->queue, &last, net->drep));
     for (int i = m->unit_count - 1; i >= 0; i--) {
         const mmc_unit_info *u = unit_of(net, i);
         mmc_activation x = slot_view(net, u->input), y = slot_view(net, i + 1), z = view(net, BLOCK_Z, i + 1, net->n);
@@ -437,7 +437,7 @@ mmc_status mmc_network_backward(mmc_network *net) {
             call.dx_add = written[u->input];
             written[u->input] = true;
         }
-        MMC_TRY(net->be->unit->backward(&call));
+        MMC_TRY(net->be->unit->backward(net->be->queue, &call));
     }
     return MMC_OK;
 }

@@ -129,7 +129,8 @@ static mmc_status interpolate(sweep *s, const mmc_model *model, const mmc_curve 
     MMC_TRY(mmc_curve_weights(weight, curve, t));
     for (int i = 0; i < curve->count; i++)
         end[i] = s->ends[i];
-    return s->be->flat->interpolate(s->state, model->state_count, 1, end, curve->count, weight, model->state_count);
+    return s->be->flat->interpolate(s->be->queue, s->state, model->state_count, 1, end, curve->count, weight,
+                                    model->state_count);
 }
 
 static mmc_status sweep_curve(sweep *s, const mmc_model *model, const mmc_dataset *data, const mmc_curve *curve,

@@ -177,16 +177,16 @@ static mmc_status estimate(mmc_point_plan *p, float *state, mmc_point_hooks *hoo
                                    (const mmc_sample *)p->bn_samples + first, n));
         MMC_TRY(mmc_network_forward(p->stats));
         if (pooled)
-            MMC_TRY(flat->pool_add(p->pool, mmc_network_statistics(p->stats), mmc_network_partner(p->stats),
-                                   mmc_network_positions(p->stats), p->running, n));
+            MMC_TRY(flat->pool_add(p->be->queue, p->pool, mmc_network_statistics(p->stats),
+                                   mmc_network_partner(p->stats), mmc_network_positions(p->stats), p->running, n));
         else
-            MMC_TRY(flat->running(running, p->running, mmc_network_statistics(p->stats), p->running,
+            MMC_TRY(flat->running(p->be->queue, running, p->running, mmc_network_statistics(p->stats), p->running,
                                   mmc_network_unbias_factor(p->stats), 1, p->running, 0.1));
         MMC_TRY(advance(hooks, "bn", n));
     }
     if (pooled)
-        MMC_TRY(flat->pool_finish(running, p->pool, mmc_network_partner(p->stats), mmc_network_positions(p->stats),
-                                  p->running, p->bn_count));
+        MMC_TRY(flat->pool_finish(p->be->queue, running, p->pool, mmc_network_partner(p->stats),
+                                  mmc_network_positions(p->stats), p->running, p->bn_count));
     return MMC_OK;
 }
 

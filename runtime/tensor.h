@@ -19,6 +19,11 @@
 extern "C" {
 #endif
 
+/* Where operations are enqueued: a device's stream with its precision and scratch memory. Operations of one queue run
+ * in the order in which they were given to it. A CPU has none: its operations are done when they return, and take NULL.
+ */
+typedef struct mmc_queue mmc_queue;
+
 /* An activation in the layout of the backend that made it. A view: the memory belongs to an arena. */
 typedef struct mmc_activation {
     void *data;        /* device memory of unit_ops->activation_size bytes */

@@ -203,13 +203,13 @@ static mmc_status gradient_at(mmc_trainer *t, const float *state, int64_t step) 
     MMC_TRY(mmc_network_load(t->net, state, 1));
     MMC_TRY(mmc_network_render(t->net, &t->images.store, (const mmc_sample *)t->d_samples + first, n));
     MMC_TRY(mmc_network_forward(t->net));
-    MMC_TRY(t->be->flat->loss(&(mmc_loss_call){.n = n,
-                                               .k = t->model->spec.classes,
-                                               .tally = (double *)t->d_tally + 2 * step,
-                                               .dlogits = mmc_network_dlogits(t->net),
-                                               .gradient_scale = 1.0f / (float)n,
-                                               .logits = mmc_network_logits(t->net),
-                                               .labels = (const int32_t *)t->d_labels + first}));
+    MMC_TRY(t->be->flat->loss(t->be->queue, &(mmc_loss_call){.n = n,
+                                                             .k = t->model->spec.classes,
+                                                             .tally = (double *)t->d_tally + 2 * step,
+                                                             .dlogits = mmc_network_dlogits(t->net),
+                                                             .gradient_scale = 1.0f / (float)n,
+                                                             .logits = mmc_network_logits(t->net),
+                                                             .labels = (const int32_t *)t->d_labels + first}));
     return mmc_network_backward(t->net);
 }
 
@@ -217,10 +217,10 @@ static mmc_status step_plain(mmc_trainer *t, int64_t step, double rate) {
     const size_t parameters = t->model->parameter_count, running = t->model->state_count - parameters;
     float *state = t->weights;
     MMC_TRY(gradient_at(t, state, step));
-    MMC_TRY(t->be->flat->running(state + parameters, running, mmc_network_statistics(t->net), running,
+    MMC_TRY(t->be->flat->running(t->be->queue, state + parameters, running, mmc_network_statistics(t->net), running,
                                  mmc_network_unbias_factor(t->net), 1, running, 0.1));
-    return t->be->flat->sgd(state, t->velocity, mmc_network_gradient(t->net), parameters, rate, t->config->momentum,
-                            t->config->decay);
+    return t->be->flat->sgd(t->be->queue, state, t->velocity, mmc_network_gradient(t->net), parameters, rate,
+                            t->config->momentum, t->config->decay);
 }
 
 /* One draw of t moves every bend that has weight there; a bend without weight is not touched. */
@@ -240,13 +240,13 @@ static mmc_status step_bends(mmc_trainer *t, int epoch, int64_t step, double rat
     point[curve->count - 1] = (const float *)t->ends + n;
     for (int v = 0; v < t->vectors; v++)
         point[v + 1] = mmc_trainer_weights(t, v);
-    MMC_TRY(t->be->flat->interpolate(t->gamma, n, 1, point, curve->count, weight, n));
+    MMC_TRY(t->be->flat->interpolate(t->be->queue, t->gamma, n, 1, point, curve->count, weight, n));
     MMC_TRY(gradient_at(t, t->gamma, step));
     for (int v = 0; v < t->vectors; v++)
         if (weight[v + 1] > 0)
-            MMC_TRY(t->be->flat->sgd((float *)t->weights + (size_t)v * n, (float *)t->velocity + (size_t)v * parameters,
-                                     mmc_network_gradient(t->net), parameters, rate * weight[v + 1],
-                                     t->config->momentum, t->config->decay));
+            MMC_TRY(t->be->flat->sgd(t->be->queue, (float *)t->weights + (size_t)v * n,
+                                     (float *)t->velocity + (size_t)v * parameters, mmc_network_gradient(t->net),
+                                     parameters, rate * weight[v + 1], t->config->momentum, t->config->decay));
     return MMC_OK;
 }
 

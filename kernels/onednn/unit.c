@@ -21,7 +21,8 @@ static size_t round_up(size_t bytes) {
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
-static size_t activation_size(int t, int n, int c, int h, int w) {
+static size_t activation_size(mmc_queue *queue, int t, int n, int c, int h, int w) {
+    (void)queue;
     return (size_t)t * n * c * h * w * sizeof(float);
 }
 
@@ -37,7 +38,8 @@ static void to_nchw(float *restrict out, const float *restrict in, size_t channe
             out[c * plane + i] = in[i * channels + c];
 }
 
-static mmc_status put(mmc_activation *out, const float *in) {
+static mmc_status put(mmc_queue *queue, mmc_activation *out, const float *in) {
+    (void)queue;
     size_t plane = (size_t)out->h * out->w, image = plane * out->c, images = (size_t)out->t * out->n;
     float *data = out->data;
 #pragma omp parallel for schedule(static)
@@ -46,7 +48,8 @@ static mmc_status put(mmc_activation *out, const float *in) {
     return MMC_OK;
 }
 
-static mmc_status get(float *out, const mmc_activation *in) {
+static mmc_status get(mmc_queue *queue, float *out, const mmc_activation *in) {
+    (void)queue;
     size_t plane = (size_t)in->h * in->w, image = plane * in->c, images = (size_t)in->t * in->n;
     const float *data = in->data;
 #pragma omp parallel for schedule(static)
@@ -55,7 +58,9 @@ static mmc_status get(float *out, const mmc_activation *in) {
     return MMC_OK;
 }
 
-static mmc_status render(mmc_activation *out, const mmc_image_store *store, const mmc_sample *samples) {
+static mmc_status render(mmc_queue *queue, mmc_activation *out, const mmc_image_store *store,
+                         const mmc_sample *samples) {
+    (void)queue;
     size_t plane = (size_t)out->h * out->w, image = plane * 3;
     float *data = out->data;
     if (out->c != 3 || image > IMAGE_FLOATS_MAX)
@@ -70,16 +75,17 @@ static mmc_status render(mmc_activation *out, const mmc_image_store *store, cons
 }
 
 /* One set: the form for forward and, for TRAIN, behind it the form for the gradient by data. */
-static size_t pack_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t pack_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     size_t size = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD);
     if (mode == MMC_PACK_TRAIN)
         size += mmc_onednn_pack_size(s, MMC_DNNL_DATA);
     return (size_t)sets * size;
 }
 
-static mmc_status pack(void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets, const float *w,
-                       size_t set_stride) {
-    size_t forward = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD), one = pack_size(s, mode, 1);
+static mmc_status pack(mmc_queue *queue, void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets,
+                       const float *w, size_t set_stride) {
+    size_t forward = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD), one = pack_size(queue, s, mode, 1);
     for (int t = 0; t < sets; t++) {
         char *out = (char *)packed + t * one;
         MMC_TRY(mmc_onednn_pack(out, s, MMC_DNNL_FORWARD, w + t * set_stride));
@@ -98,7 +104,8 @@ static size_t input_count(const mmc_unit_shape *s) {
 }
 
 /* Partial sums, and for TRAIN the input gradient before it is added to another. */
-static size_t workspace_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     (void)sets; /* one after the other */
     size_t partial = round_up(mmc_nhwc_partial_count(positions_of(s), (size_t)s->k) * sizeof(double));
     return partial + (mode == MMC_PACK_TRAIN ? input_count(s) * sizeof(float) : 0);
@@ -113,7 +120,8 @@ static float *input_of(const mmc_activation *x, const mmc_unit_shape *s, int t) 
     return unconst((const float *)x->data + (x->t == 1 ? 0 : t * input_count(s)));
 }
 
-static mmc_status train(const mmc_unit_train_call *call) {
+static mmc_status train(mmc_queue *queue, const mmc_unit_train_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     size_t positions = positions_of(s), channels = (size_t)s->k, count = positions * channels,
            weights = call->sets > 1 ? mmc_onednn_pack_size(s, MMC_DNNL_FORWARD) : 0; /* only STATS has several sets */
@@ -130,7 +138,8 @@ static mmc_status train(const mmc_unit_train_call *call) {
     return MMC_OK;
 }
 
-static mmc_status eval(const mmc_unit_eval_call *call) {
+static mmc_status eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     size_t positions = positions_of(s), channels = (size_t)s->k, count = positions * channels,
            weights = call->sets > 1 ? mmc_onednn_pack_size(s, MMC_DNNL_FORWARD) : 0;
@@ -146,7 +155,8 @@ static mmc_status eval(const mmc_unit_eval_call *call) {
     return MMC_OK;
 }
 
-static mmc_status backward(const mmc_unit_backward_call *call) {
+static mmc_status backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     size_t positions = positions_of(s), channels = (size_t)s->k, count = input_count(s);
     mmc_nhwc_batchnorm_backward(&(mmc_nhwc_backward){
@@ -181,7 +191,8 @@ static mmc_status backward(const mmc_unit_backward_call *call) {
     return MMC_OK;
 }
 
-static mmc_status pool(float *rep, const mmc_activation *x) {
+static mmc_status pool(mmc_queue *queue, float *rep, const mmc_activation *x) {
+    (void)queue;
     enum { CHUNK = 64 };
     size_t plane = (size_t)x->h * x->w, channels = (size_t)x->c, images = (size_t)x->t * x->n;
     const float *data = x->data;
@@ -199,7 +210,8 @@ static mmc_status pool(float *rep, const mmc_activation *x) {
     return MMC_OK;
 }
 
-static mmc_status pool_backward(mmc_activation *dx, const float *drep) {
+static mmc_status pool_backward(mmc_queue *queue, mmc_activation *dx, const float *drep) {
+    (void)queue;
     size_t plane = (size_t)dx->h * dx->w, channels = (size_t)dx->c, images = (size_t)dx->t * dx->n;
     float *data = dx->data;
 #pragma omp parallel for schedule(static)
@@ -210,7 +222,8 @@ static mmc_status pool_backward(mmc_activation *dx, const float *drep) {
     return MMC_OK;
 }
 
-static const char *detail(const mmc_unit_shape *s, mmc_pack_mode mode) {
+static const char *detail(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode) {
+    (void)queue;
     (void)mode; /* the forward pass names it: gradients follow */
     return mmc_onednn_implementation(s, MMC_DNNL_FORWARD);
 }

@@ -1,10 +1,12 @@
 #include "kernels/own/boundary.h"
 
-size_t OWN(activation_size)(int t, int n, int c, int h, int w) {
+size_t OWN(activation_size)(mmc_queue *queue, int t, int n, int c, int h, int w) {
+    (void)queue;
     return (size_t)t * (size_t)block_count(n) * block_floats(c, h, w) * sizeof(float);
 }
 
-mmc_status OWN(put)(mmc_activation *out, const float *in) {
+mmc_status OWN(put)(mmc_queue *queue, mmc_activation *out, const float *in) {
+    (void)queue;
     const int blocks = block_count(out->n), c = out->c, pixels = out->h * out->w;
     const size_t image = (size_t)c * (size_t)pixels;
 #pragma omp parallel for schedule(static)
@@ -20,7 +22,8 @@ mmc_status OWN(put)(mmc_activation *out, const float *in) {
     return MMC_OK;
 }
 
-mmc_status OWN(get)(float *out, const mmc_activation *in) {
+mmc_status OWN(get)(mmc_queue *queue, float *out, const mmc_activation *in) {
+    (void)queue;
     const int blocks = block_count(in->n), c = in->c, pixels = in->h * in->w;
     const size_t image = (size_t)c * (size_t)pixels;
 #pragma omp parallel for schedule(static)
@@ -71,7 +74,8 @@ static void render_box(float *out, const mmc_sample *sample, int lane) {
                 out[((y * MMC_IMAGE_SIDE + x) * 3 + c) * LANES + lane] = sample->colour[c];
 }
 
-mmc_status OWN(render)(mmc_activation *out, const mmc_image_store *s, const mmc_sample *samples) {
+mmc_status OWN(render)(mmc_queue *queue, mmc_activation *out, const mmc_image_store *s, const mmc_sample *samples) {
+    (void)queue;
     float natural[256], top[256];
     for (int i = 0; i < 256; i++) {
         top[i] = (float)i / 255.0f;
@@ -94,7 +98,8 @@ mmc_status OWN(render)(mmc_activation *out, const mmc_image_store *s, const mmc_
     return MMC_OK;
 }
 
-mmc_status OWN(pool)(float *rep, const mmc_activation *x) {
+mmc_status OWN(pool)(mmc_queue *queue, float *rep, const mmc_activation *x) {
+    (void)queue;
     const int blocks = block_count(x->n), c = x->c;
 #pragma omp parallel for schedule(static)
     for (int task = 0; task < x->t * blocks; task++) {
@@ -118,7 +123,8 @@ mmc_status OWN(pool)(float *rep, const mmc_activation *x) {
     return MMC_OK;
 }
 
-mmc_status OWN(pool_backward)(mmc_activation *dx, const float *drep) {
+mmc_status OWN(pool_backward)(mmc_queue *queue, mmc_activation *dx, const float *drep) {
+    (void)queue;
     const int blocks = block_count(dx->n), c = dx->c, pixels = dx->h * dx->w;
 #pragma omp parallel for schedule(static)
     for (int task = 0; task < dx->t * blocks; task++) {

@@ -7,7 +7,8 @@
 
 enum { BLOCK = 64, LOSS_ROWS = 256, VECTOR_BLOCK = 1024 };
 
-static mmc_status own_head(const mmc_head_call *call) {
+static mmc_status own_head(mmc_queue *queue, const mmc_head_call *call) {
+    (void)queue;
     const int c = call->c, k = call->k;
 #pragma omp parallel for schedule(static)
     for (int row = 0; row < call->sets * call->n; row++) {
@@ -34,7 +35,8 @@ static mmc_status own_head(const mmc_head_call *call) {
     return MMC_OK;
 }
 
-static mmc_status own_head_backward(const mmc_head_backward_call *call) {
+static mmc_status own_head_backward(mmc_queue *queue, const mmc_head_backward_call *call) {
+    (void)queue;
     const int n = call->n, c = call->c, k = call->k;
 #pragma omp parallel
     {
@@ -97,7 +99,8 @@ static double row_loss(const float *z, int k, int label, int *correct, float *dl
     return log(sum) + (double)top - (double)z[label];
 }
 
-static mmc_status own_loss(const mmc_loss_call *call) {
+static mmc_status own_loss(mmc_queue *queue, const mmc_loss_call *call) {
+    (void)queue;
     if (call->dlogits && call->rows)
         return mmc_fail(MMC_ERR_SHAPE, "loss: dlogits needs one logits row a sample; give rows NULL");
     const size_t k = (size_t)call->k;
@@ -128,8 +131,9 @@ static mmc_status own_loss(const mmc_loss_call *call) {
     return MMC_OK;
 }
 
-static mmc_status own_interpolate(float *out, size_t set_stride, int sets, const float *const *end, int ends,
-                                  const double *coefficient, size_t count) {
+static mmc_status own_interpolate(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
+                                  int ends, const double *coefficient, size_t count) {
+    (void)queue;
     for (int t = 0; t < sets; t++)
 #pragma omp parallel for schedule(static)
         for (size_t at = 0; at < count; at += VECTOR_BLOCK) {
@@ -146,7 +150,9 @@ static mmc_status own_interpolate(float *out, size_t set_stride, int sets, const
     return MMC_OK;
 }
 
-static mmc_status own_sgd(float *w, float *v, const float *g, size_t count, double lr, double momentum, double decay) {
+static mmc_status own_sgd(mmc_queue *queue, float *w, float *v, const float *g, size_t count, double lr,
+                          double momentum, double decay) {
+    (void)queue;
     const float rate = (float)lr, keep_v = (float)momentum, shrink = (float)decay;
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < count; i++) {
@@ -156,8 +162,9 @@ static mmc_status own_sgd(float *w, float *v, const float *g, size_t count, doub
     return MMC_OK;
 }
 
-static mmc_status own_running(float *running, size_t running_stride, const float *batch, size_t batch_stride,
-                              const float *factor, int sets, size_t count, double momentum) {
+static mmc_status own_running(mmc_queue *queue, float *running, size_t running_stride, const float *batch,
+                              size_t batch_stride, const float *factor, int sets, size_t count, double momentum) {
+    (void)queue;
     for (int t = 0; t < sets; t++) {
         float *r = running + (size_t)t * running_stride;
         const float *b = batch + (size_t)t * batch_stride;
@@ -167,8 +174,9 @@ static mmc_status own_running(float *running, size_t running_stride, const float
     return MMC_OK;
 }
 
-static mmc_status own_pool_add(double *sum, const float *batch, const int32_t *partner, const float *positions,
-                               size_t count, int images) {
+static mmc_status own_pool_add(mmc_queue *queue, double *sum, const float *batch, const int32_t *partner,
+                               const float *positions, size_t count, int images) {
+    (void)queue;
     for (size_t i = 0; i < count; i++) {
         const double m = (double)positions[i] * images, mean = (double)batch[partner[i]];
         sum[i] += (size_t)partner[i] == i ? m * mean : m * ((double)batch[i] + mean * mean);
@@ -176,8 +184,9 @@ static mmc_status own_pool_add(double *sum, const float *batch, const int32_t *p
     return MMC_OK;
 }
 
-static mmc_status own_pool_finish(float *running, const double *sum, const int32_t *partner, const float *positions,
-                                  size_t count, int64_t images) {
+static mmc_status own_pool_finish(mmc_queue *queue, float *running, const double *sum, const int32_t *partner,
+                                  const float *positions, size_t count, int64_t images) {
+    (void)queue;
     for (size_t i = 0; i < count; i++) {
         const double m = (double)positions[i] * (double)images, mean = sum[partner[i]] / m;
         running[i] = (float)((size_t)partner[i] == i ? mean : (sum[i] / m - mean * mean) * (m / (m - 1.0)));

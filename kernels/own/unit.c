@@ -32,12 +32,14 @@ static size_t pack_backward_bytes(const mmc_unit_shape *s) {
     return round64(OWN(conv_pack_floats)(&backward) * sizeof(float));
 }
 
-static size_t own_pack_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t own_pack_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     return (size_t)sets * (pack_forward_bytes(s) + (mode == MMC_PACK_TRAIN ? pack_backward_bytes(s) : 0));
 }
 
-static mmc_status own_pack(void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets, const float *w,
-                           size_t set_stride) {
+static mmc_status own_pack(mmc_queue *queue, void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets,
+                           const float *w, size_t set_stride) {
+    (void)queue;
     MMC_TRY(shape_check(s));
     const own_conv forward = OWN(conv_forward)(s, 1), backward = OWN(conv_backward)(s);
     char *to = packed;
@@ -55,7 +57,8 @@ static size_t affine_bytes(const mmc_unit_shape *s, int sets) {
     return round64((size_t)sets * (size_t)s->k * 2 * sizeof(float));
 }
 
-static size_t own_workspace_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t own_workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     const own_conv forward = OWN(conv_forward)(s, sets);
     size_t size = affine_bytes(s, sets) + OWN(conv_workspace)(&forward);
     if (mode == MMC_PACK_TRAIN) {
@@ -68,7 +71,8 @@ static size_t own_workspace_size(const mmc_unit_shape *s, mmc_pack_mode mode, in
     return size;
 }
 
-static mmc_status own_train(const mmc_unit_train_call *call) {
+static mmc_status own_train(mmc_queue *queue, const mmc_unit_train_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     MMC_TRY(shape_check(s));
     const int sets = call->sets;
@@ -111,7 +115,8 @@ static mmc_status own_train(const mmc_unit_train_call *call) {
     return MMC_OK;
 }
 
-static mmc_status own_eval(const mmc_unit_eval_call *call) {
+static mmc_status own_eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     MMC_TRY(shape_check(s));
     const int sets = call->sets;
@@ -144,7 +149,8 @@ static mmc_status own_eval(const mmc_unit_eval_call *call) {
     return MMC_OK;
 }
 
-static mmc_status own_backward(const mmc_unit_backward_call *call) {
+static mmc_status own_backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     MMC_TRY(shape_check(s));
     OWN(norm_backward)
@@ -175,7 +181,8 @@ static mmc_status own_backward(const mmc_unit_backward_call *call) {
     return MMC_OK;
 }
 
-static const char *own_detail(const mmc_unit_shape *s, mmc_pack_mode mode) {
+static const char *own_detail(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode) {
+    (void)queue;
     (void)mode;
     const own_conv forward = OWN(conv_forward)(s, 1);
     return OWN(winograd_fits)(&forward) ? "winograd-2x2" : "direct";

@@ -1,8 +1,9 @@
 /* Arithmetic on whole parameter vectors, and the table of flat operations. */
 #include "kernels/reference/reference.h"
 
-static mmc_status interpolate(float *out, size_t set_stride, int sets, const float *const *end, int ends,
-                              const double *coefficient, size_t count) {
+static mmc_status interpolate(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
+                              int ends, const double *coefficient, size_t count) {
+    (void)queue;
     for (int t = 0; t < sets; t++)
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < count; i++) {
@@ -14,7 +15,9 @@ static mmc_status interpolate(float *out, size_t set_stride, int sets, const flo
     return MMC_OK;
 }
 
-static mmc_status sgd(float *w, float *v, const float *g, size_t count, double lr, double momentum, double decay) {
+static mmc_status sgd(mmc_queue *queue, float *w, float *v, const float *g, size_t count, double lr, double momentum,
+                      double decay) {
+    (void)queue;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i++) {
         double velocity = momentum * v[i] + g[i] + decay * w[i];
@@ -24,8 +27,9 @@ static mmc_status sgd(float *w, float *v, const float *g, size_t count, double l
     return MMC_OK;
 }
 
-static mmc_status running(float *out, size_t running_stride, const float *batch, size_t batch_stride,
+static mmc_status running(mmc_queue *queue, float *out, size_t running_stride, const float *batch, size_t batch_stride,
                           const float *factor, int sets, size_t count, double momentum) {
+    (void)queue;
     for (int t = 0; t < sets; t++)
         for (size_t i = 0; i < count; i++) {
             float *r = &out[(size_t)t * running_stride + i];
@@ -34,8 +38,9 @@ static mmc_status running(float *out, size_t running_stride, const float *batch,
     return MMC_OK;
 }
 
-static mmc_status pool_add(double *sum, const float *batch, const int32_t *partner, const float *positions,
-                           size_t count, int images) {
+static mmc_status pool_add(mmc_queue *queue, double *sum, const float *batch, const int32_t *partner,
+                           const float *positions, size_t count, int images) {
+    (void)queue;
     for (size_t i = 0; i < count; i++) {
         double weight = (double)positions[i] * images, value = batch[i];
         if ((size_t)partner[i] != i) {
@@ -47,8 +52,9 @@ static mmc_status pool_add(double *sum, const float *batch, const int32_t *partn
     return MMC_OK;
 }
 
-static mmc_status pool_finish(float *out, const double *sum, const int32_t *partner, const float *positions,
-                              size_t count, int64_t images) {
+static mmc_status pool_finish(mmc_queue *queue, float *out, const double *sum, const int32_t *partner,
+                              const float *positions, size_t count, int64_t images) {
+    (void)queue;
     for (size_t i = 0; i < count; i++) {
         double total = (double)positions[i] * (double)images, value = sum[i] / total;
         if ((size_t)partner[i] != i) {

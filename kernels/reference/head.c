@@ -1,7 +1,8 @@
 /* The linear layer: logits = rep w^T + b. */
 #include "kernels/reference/reference.h"
 
-mmc_status mmc_reference_head(const mmc_head_call *call) {
+mmc_status mmc_reference_head(mmc_queue *queue, const mmc_head_call *call) {
+    (void)queue;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int t = 0; t < call->sets; t++)
         for (int n = 0; n < call->n; n++) {
@@ -17,7 +18,8 @@ mmc_status mmc_reference_head(const mmc_head_call *call) {
     return MMC_OK;
 }
 
-mmc_status mmc_reference_head_backward(const mmc_head_backward_call *call) {
+mmc_status mmc_reference_head_backward(mmc_queue *queue, const mmc_head_backward_call *call) {
+    (void)queue;
     size_t features = (size_t)call->c, classes = (size_t)call->k;
 #pragma omp parallel for schedule(static)
     for (int k = 0; k < call->k; k++) {

@@ -1,7 +1,8 @@
 /* Mean over space. */
 #include "kernels/reference/reference.h"
 
-mmc_status mmc_reference_pool(float *rep, const mmc_activation *x) {
+mmc_status mmc_reference_pool(mmc_queue *queue, float *rep, const mmc_activation *x) {
+    (void)queue;
     size_t plane = (size_t)x->h * x->w, rows = (size_t)x->t * x->n * x->c;
     const float *in = x->data;
 #pragma omp parallel for schedule(static)
@@ -14,7 +15,8 @@ mmc_status mmc_reference_pool(float *rep, const mmc_activation *x) {
     return MMC_OK;
 }
 
-mmc_status mmc_reference_pool_backward(mmc_activation *dx, const float *drep) {
+mmc_status mmc_reference_pool_backward(mmc_queue *queue, mmc_activation *dx, const float *drep) {
+    (void)queue;
     size_t plane = (size_t)dx->h * dx->w, rows = (size_t)dx->t * dx->n * dx->c;
     float *out = dx->data;
 #pragma omp parallel for schedule(static)

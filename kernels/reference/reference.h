@@ -41,12 +41,12 @@ void mmc_reference_batchnorm_train(float *y, float *mean, float *var, const floa
 /* From dy to dz (N,Hout,Wout,K), dresidual, dgamma, dbeta: the equations of mmc_unit_backward_call. */
 void mmc_reference_batchnorm_backward(double *dz, const mmc_unit_backward_call *call);
 
-mmc_status mmc_reference_pool(float *rep, const mmc_activation *x);
-mmc_status mmc_reference_pool_backward(mmc_activation *dx, const float *drep);
+mmc_status mmc_reference_pool(mmc_queue *queue, float *rep, const mmc_activation *x);
+mmc_status mmc_reference_pool_backward(mmc_queue *queue, mmc_activation *dx, const float *drep);
 
-mmc_status mmc_reference_head(const mmc_head_call *call);
-mmc_status mmc_reference_head_backward(const mmc_head_backward_call *call);
-mmc_status mmc_reference_loss(const mmc_loss_call *call);
+mmc_status mmc_reference_head(mmc_queue *queue, const mmc_head_call *call);
+mmc_status mmc_reference_head_backward(mmc_queue *queue, const mmc_head_backward_call *call);
+mmc_status mmc_reference_loss(mmc_queue *queue, const mmc_loss_call *call);
 
 #ifdef __cplusplus
 }

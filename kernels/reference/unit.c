@@ -3,21 +3,26 @@
 
 #include <string.h>
 
-static size_t activation_size(int t, int n, int c, int h, int w) {
+static size_t activation_size(mmc_queue *queue, int t, int n, int c, int h, int w) {
+    (void)queue;
     return (size_t)t * n * c * h * w * sizeof(float);
 }
 
-static mmc_status put(mmc_activation *out, const float *in) {
+static mmc_status put(mmc_queue *queue, mmc_activation *out, const float *in) {
+    (void)queue;
     memcpy(out->data, in, mmc_activation_count(out) * sizeof(float));
     return MMC_OK;
 }
 
-static mmc_status get(float *out, const mmc_activation *in) {
+static mmc_status get(mmc_queue *queue, float *out, const mmc_activation *in) {
+    (void)queue;
     memcpy(out, in->data, mmc_activation_count(in) * sizeof(float));
     return MMC_OK;
 }
 
-static mmc_status render(mmc_activation *out, const mmc_image_store *store, const mmc_sample *samples) {
+static mmc_status render(mmc_queue *queue, mmc_activation *out, const mmc_image_store *store,
+                         const mmc_sample *samples) {
+    (void)queue;
     size_t image = (size_t)out->c * out->h * out->w;
     float *data = out->data;
 #pragma omp parallel for schedule(static)
@@ -26,12 +31,14 @@ static mmc_status render(mmc_activation *out, const mmc_image_store *store, cons
     return MMC_OK;
 }
 
-static size_t pack_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t pack_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     return (size_t)sets * mmc_reference_pack_count(s, mode) * sizeof(double);
 }
 
-static mmc_status pack(void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets, const float *w,
-                       size_t set_stride) {
+static mmc_status pack(mmc_queue *queue, void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets,
+                       const float *w, size_t set_stride) {
+    (void)queue;
     for (int t = 0; t < sets; t++)
         mmc_reference_pack_one((double *)packed + t * mmc_reference_pack_count(s, mode), s, mode, w + t * set_stride);
     return MMC_OK;
@@ -42,7 +49,8 @@ static size_t out_count(const mmc_unit_shape *s) {
 }
 
 /* TRAIN: dz in double. */
-static size_t workspace_size(const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+static size_t workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
+    (void)queue;
     (void)sets;
     return mode == MMC_PACK_TRAIN ? out_count(s) * sizeof(double) : 0;
 }
@@ -51,7 +59,8 @@ static const float *input_of(const mmc_activation *x, int t) {
     return (const float *)x->data + (x->t == 1 ? 0 : (size_t)t * x->n * x->c * x->h * x->w);
 }
 
-static mmc_status train(const mmc_unit_train_call *call) {
+static mmc_status train(mmc_queue *queue, const mmc_unit_train_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     size_t count = out_count(s), weights = mmc_reference_pack_count(s, MMC_PACK_EVAL);
     for (int t = 0; t < call->sets; t++) { /* several sets are only ever packed for STATS */
@@ -64,7 +73,8 @@ static mmc_status train(const mmc_unit_train_call *call) {
     return MMC_OK;
 }
 
-static mmc_status eval(const mmc_unit_eval_call *call) {
+static mmc_status eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
+    (void)queue;
     const mmc_unit_shape *s = &call->shape;
     size_t count = out_count(s), weights = mmc_reference_pack_count(s, MMC_PACK_EVAL);
     for (int t = 0; t < call->sets; t++) {
@@ -81,7 +91,8 @@ static mmc_status eval(const mmc_unit_eval_call *call) {
     return MMC_OK;
 }
 
-static mmc_status backward(const mmc_unit_backward_call *call) {
+static mmc_status backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
+    (void)queue;
     double *dz = call->workspace;
     mmc_reference_batchnorm_backward(dz, call);
     mmc_reference_conv_backward_weights(call->dw, dz, call->x->data, &call->shape);
@@ -90,7 +101,8 @@ static mmc_status backward(const mmc_unit_backward_call *call) {
     return MMC_OK;
 }
 
-static const char *detail(const mmc_unit_shape *shape, mmc_pack_mode mode) {
+static const char *detail(mmc_queue *queue, const mmc_unit_shape *shape, mmc_pack_mode mode) {
+    (void)queue;
     (void)shape, (void)mode;
     return "definition";
 }

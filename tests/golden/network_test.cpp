@@ -47,7 +47,7 @@ TEST_P(NetworkGolden, ForwardBackwardAndRunningValues) {
     loss.tally = tally.get();
     loss.logits = mmc_network_logits(eval);
     loss.labels = labels.get();
-    check(be->flat->loss(&loss));
+    check(be->flat->loss(be->queue, &loss));
     golden::expect_near(file, "eval_loss", std::vector<double>{tally.host()[0] / n});
     if (!file.has("train_logits"))
         return;
@@ -62,7 +62,7 @@ TEST_P(NetworkGolden, ForwardBackwardAndRunningValues) {
     loss.logits = mmc_network_logits(train);
     loss.dlogits = mmc_network_dlogits(train);
     loss.gradient_scale = 1.0f / static_cast<float>(n);
-    check(be->flat->loss(&loss));
+    check(be->flat->loss(be->queue, &loss));
     golden::expect_near(file, "train_loss", std::vector<double>{tally.host()[0] / n});
     check(mmc_network_backward(train));
     std::vector<float> gradient = golden::download(be, mmc_network_gradient(train), model->parameter_count);
@@ -75,8 +75,8 @@ TEST_P(NetworkGolden, ForwardBackwardAndRunningValues) {
     const size_t running = model->state_count - model->parameter_count;
     for (mmc_network *net : {static_cast<mmc_network *>(train), static_cast<mmc_network *>(stats)}) {
         golden::Device<float> after(be, file.state(model, "state/"));
-        check(be->flat->running(after.get() + model->parameter_count, running, mmc_network_statistics(net), running,
-                                mmc_network_unbias_factor(net), 1, running, 0.1));
+        check(be->flat->running(be->queue, after.get() + model->parameter_count, running, mmc_network_statistics(net),
+                                running, mmc_network_unbias_factor(net), 1, running, 0.1));
         std::vector<float> values = after.host();
         for (int i = 0; i < model->tensor_count; i++) {
             const mmc_tensor_info &t = model->tensors[i];

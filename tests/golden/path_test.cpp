@@ -88,7 +88,7 @@ void expect_point(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mod
     golden::Device<float> gamma(be, c->state[0]);
     double weight[MMC_CURVE_POINTS_MAX];
     check(mmc_curve_weights(weight, &c->curve, 3.0 / 10));
-    check(be->flat->interpolate(gamma.get(), model->state_count, 1, end.data(), c->curve.count, weight,
+    check(be->flat->interpolate(be->queue, gamma.get(), model->state_count, 1, end.data(), c->curve.count, weight,
                                 model->state_count));
     std::vector<float> values = gamma.host();
     for (int i = 0; i < model->tensor_count; i++) {

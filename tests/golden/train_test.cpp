@@ -82,7 +82,8 @@ TEST_P(Provider, SgdUpdatesAreGolden) {
         const size_t count = w.host().size();
         golden::Device<float> v(be(), std::vector<float>(count, 0.0f)), g(be(), file.f32("g/" + tensor));
         for (size_t step = 0; step < rates.size(); step++) {
-            check(be()->flat->sgd(w.get(), v.get(), g.get() + step * count, count, rates[step], 0.9, 1e-4));
+            check(
+                be()->flat->sgd(be()->queue, w.get(), v.get(), g.get() + step * count, count, rates[step], 0.9, 1e-4));
             golden::expect_near(file, "step" + std::to_string(step) + "/" + tensor, w.host());
         }
         golden::expect_near(file, "velocity/" + tensor, v.host());

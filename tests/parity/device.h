@@ -107,19 +107,19 @@ class Buffer {
 class Activation {
   public:
     Activation(const Backend &backend, int t, int n, int c, int h, int w)
-        : be_(backend.be),
-          bytes_(backend, backend->unit->activation_size(t, n, c, h, w)), view{bytes_.raw(), t, n, c, h, w} {
+        : be_(backend.be), bytes_(backend, backend->unit->activation_size(backend->queue, t, n, c, h, w)),
+          view{bytes_.raw(), t, n, c, h, w} {
     }
     void put(const Floats &values) {
         ASSERT_EQ(values.size(), mmc_activation_count(&view));
         Backend_in in(be_, values);
-        ASSERT_EQ(be_->unit->put(&view, in.p), MMC_OK);
+        ASSERT_EQ(be_->unit->put(be_->queue, &view, in.p), MMC_OK);
     }
     Floats get() const {
         Floats out(mmc_activation_count(&view));
         void *p = nullptr;
         EXPECT_EQ(be_->memory->alloc(be_, &p, out.size() * sizeof(float)), MMC_OK);
-        EXPECT_EQ(be_->unit->get(static_cast<float *>(p), &view), MMC_OK);
+        EXPECT_EQ(be_->unit->get(be_->queue, static_cast<float *>(p), &view), MMC_OK);
         EXPECT_EQ(be_->memory->download(be_, out.data(), p, out.size() * sizeof(float)), MMC_OK);
         be_->memory->free(be_, p);
         return out;

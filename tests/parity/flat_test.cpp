@@ -51,7 +51,7 @@ TEST_P(FlatParity, Head) {
             Buffer state(be, uniform(stride * sets, 30)), rep(be, uniform(size_t(sets) * n * c, 31)),
                 logits(be, size_t(sets) * n * k * sizeof(float));
             mmc_head_call call = {sets, n, c, k, logits.f(), rep.f(), state.f(), state.f() + size_t(k) * c, stride};
-            EXPECT_EQ(be->flat->head(&call), MMC_OK);
+            EXPECT_EQ(be->flat->head(be->queue, &call), MMC_OK);
             return std::vector<Floats>{logits.read<float>()};
         });
     }
@@ -67,7 +67,7 @@ TEST_P(FlatParity, HeadBackward) {
                     dw(be, size_t(k) * c * sizeof(float)), db(be, k * sizeof(float));
                 mmc_head_backward_call call = {n,           c,       k,    wanted ? drep.f() : nullptr, dw.f(), db.f(),
                                                dlogits.f(), rep.f(), w.f()};
-                EXPECT_EQ(be->flat->head_backward(&call), MMC_OK);
+                EXPECT_EQ(be->flat->head_backward(be->queue, &call), MMC_OK);
                 std::vector<Floats> out = {dw.read<float>(), db.read<float>()};
                 if (wanted)
                     out.push_back(drep.read<float>());
@@ -92,9 +92,9 @@ TEST_P(FlatParity, Loss) {
                     loss(be, n * sizeof(float)), gradient(be, z.size() * sizeof(float));
                 mmc_loss_call call = {n,          k,       tally.d(), loss.f(), gradient.f(), 1.0f / float(n),
                                       logits.f(), nullptr, l.i()};
-                EXPECT_EQ(be->flat->loss(&call), MMC_OK);
+                EXPECT_EQ(be->flat->loss(be->queue, &call), MMC_OK);
                 mmc_loss_call indexed = {n, k, again.d(), nullptr, nullptr, 1, logits.f(), r.i(), l.i()};
-                EXPECT_EQ(be->flat->loss(&indexed), MMC_OK);
+                EXPECT_EQ(be->flat->loss(be->queue, &indexed), MMC_OK);
                 Doubles a = tally.read<double>(), b = again.read<double>();
                 return std::vector<Floats>{narrow({a[0]}), narrow({a[1]}),     narrow({b[0]}),
                                            narrow({b[1]}), loss.read<float>(), gradient.read<float>()};
@@ -111,7 +111,7 @@ TEST_P(FlatParity, LossSeesNotANumber) {
         for (int32_t label = 0; label < 3; label++) {
             Buffer logits(be, row), labels(be, Ints{label}), tally(be, Doubles{0, 0}), loss(be, sizeof(float));
             mmc_loss_call call = {1, 3, tally.d(), loss.f(), nullptr, 1, logits.f(), nullptr, labels.i()};
-            ASSERT_EQ(be->flat->loss(&call), MMC_OK);
+            ASSERT_EQ(be->flat->loss(be->queue, &call), MMC_OK);
             Doubles t = tally.read<double>();
             EXPECT_TRUE(std::isnan(t[0])) << row[0] << " " << row[1] << " " << row[2] << " label " << label;
             EXPECT_EQ(t[1], 0) << row[0] << " " << row[1] << " " << row[2] << " label " << label;
@@ -137,9 +137,9 @@ TEST_P(FlatParity, Interpolate) {
                     coefficient[i] = 1.0 / double(i + 3);
                 Floats before(stride * sets, -77);
                 Buffer out(be, before);
-                EXPECT_EQ(
-                    be->flat->interpolate(out.f(), stride, sets, pointers.data(), ends, coefficient.data(), count),
-                    MMC_OK);
+                EXPECT_EQ(be->flat->interpolate(be->queue, out.f(), stride, sets, pointers.data(), ends,
+                                                coefficient.data(), count),
+                          MMC_OK);
                 Floats got = out.read<float>(), result;
                 for (int t = 0; t < sets; t++) {
                     result.insert(result.end(), got.begin() + long(t * stride), got.begin() + long(t * stride + count));
@@ -155,7 +155,7 @@ TEST_P(FlatParity, Sgd) {
         compare("sgd", 2e-7, [&](const Backend &be) {
             Buffer w(be, uniform(count, 50)), v(be, uniform(count, 51)), g(be, uniform(count, 52));
             for (int step = 0; step < 3; step++)
-                EXPECT_EQ(be->flat->sgd(w.f(), v.f(), g.f(), count, .1, .9, 1e-4), MMC_OK);
+                EXPECT_EQ(be->flat->sgd(be->queue, w.f(), v.f(), g.f(), count, .1, .9, 1e-4), MMC_OK);
             return std::vector<Floats>{w.read<float>(), v.read<float>()};
         });
 }
@@ -166,8 +166,9 @@ TEST_P(FlatParity, RunningStatistics) {
             const size_t count = 77, stride = 80, batch_stride = 90;
             Buffer running(be, uniform(stride * sets, 60)), batch(be, uniform(batch_stride * sets, 61)),
                 factor(be, uniform(count, 62, 1, 2));
-            EXPECT_EQ(be->flat->running(running.f(), stride, batch.f(), batch_stride, factor.f(), sets, count, .1),
-                      MMC_OK);
+            EXPECT_EQ(
+                be->flat->running(be->queue, running.f(), stride, batch.f(), batch_stride, factor.f(), sets, count, .1),
+                MMC_OK);
             return std::vector<Floats>{running.read<float>()};
         });
 }
@@ -191,10 +192,10 @@ TEST_P(FlatParity, PooledStatistics) {
         int64_t total = 0;
         for (int b = 0; b < 3; b++) {
             Buffer batch(be, uniform(count, 70 + uint32_t(b), .5f, 2));
-            EXPECT_EQ(be->flat->pool_add(sum.d(), batch.f(), p.i(), pos.f(), count, images[b]), MMC_OK);
+            EXPECT_EQ(be->flat->pool_add(be->queue, sum.d(), batch.f(), p.i(), pos.f(), count, images[b]), MMC_OK);
             total += images[b];
         }
-        EXPECT_EQ(be->flat->pool_finish(out.f(), sum.d(), p.i(), pos.f(), count, total), MMC_OK);
+        EXPECT_EQ(be->flat->pool_finish(be->queue, out.f(), sum.d(), p.i(), pos.f(), count, total), MMC_OK);
         return std::vector<Floats>{out.read<float>()};
     });
 }
@@ -215,9 +216,11 @@ TEST_P(FlatParity, PooledStatisticsAreThoseOfAllSamples) {
             all.push_back(v);
         }
         Buffer statistics(be, Floats{float(mean), float(square - mean * mean)});
-        ASSERT_EQ(be->flat->pool_add(sum.d(), statistics.f(), partner.i(), positions.f(), 2, int(b.size())), MMC_OK);
+        ASSERT_EQ(be->flat->pool_add(be->queue, sum.d(), statistics.f(), partner.i(), positions.f(), 2, int(b.size())),
+                  MMC_OK);
     }
-    ASSERT_EQ(be->flat->pool_finish(out.f(), sum.d(), partner.i(), positions.f(), 2, int64_t(all.size())), MMC_OK);
+    ASSERT_EQ(be->flat->pool_finish(be->queue, out.f(), sum.d(), partner.i(), positions.f(), 2, int64_t(all.size())),
+              MMC_OK);
     double mean = 0, var = 0;
     for (double v : all)
         mean += v / double(all.size());

@@ -114,12 +114,12 @@ TEST_P(ReferenceUnit, AgreesWithFiniteDifferences) {
     Floats y(unit.outputs(), unwritten), z(unit.outputs(), unwritten), mean(s.k, unwritten), var(s.k, unwritten);
     Floats dx(x.size(), unwritten), dw(w.size(), unwritten), dgamma(s.k, unwritten), dbeta(s.k, unwritten),
         dresidual(unit.outputs(), unwritten);
-    std::vector<char> packed(ops->pack_size(&s, MMC_PACK_TRAIN, 1)),
-        workspace(ops->workspace_size(&s, MMC_PACK_TRAIN, 1) + 1);
+    std::vector<char> packed(ops->pack_size(nullptr, &s, MMC_PACK_TRAIN, 1)),
+        workspace(ops->workspace_size(nullptr, &s, MMC_PACK_TRAIN, 1) + 1);
     mmc_activation ax = view(x, s.n, s.c, s.h, s.w), ay = view(y, s.n, s.k, unit.rows(), unit.columns()),
                    az = view(z, s.n, s.k, unit.rows(), unit.columns()),
                    ares = view(residual, s.n, s.k, unit.rows(), unit.columns());
-    ASSERT_EQ(ops->pack(packed.data(), &s, MMC_PACK_TRAIN, 1, w.data(), 0), MMC_OK);
+    ASSERT_EQ(ops->pack(nullptr, packed.data(), &s, MMC_PACK_TRAIN, 1, w.data(), 0), MMC_OK);
     mmc_unit_train_call train = {};
     train.shape = s;
     train.sets = 1;
@@ -133,7 +133,7 @@ TEST_P(ReferenceUnit, AgreesWithFiniteDifferences) {
     train.beta = beta.data();
     train.residual = s.residual ? &ares : nullptr;
     train.workspace = workspace.data();
-    ASSERT_EQ(ops->train(&train), MMC_OK);
+    ASSERT_EQ(ops->train(nullptr, &train), MMC_OK);
 
     Doubles m, v, z_expected = unit.convolve(), y_expected = unit.forward(&m, &v);
     for (int k = 0; k < s.k; k++) {
@@ -166,7 +166,7 @@ TEST_P(ReferenceUnit, AgreesWithFiniteDifferences) {
     back.mean = mean.data();
     back.var = var.data();
     back.workspace = workspace.data();
-    ASSERT_EQ(ops->backward(&back), MMC_OK);
+    ASSERT_EQ(ops->backward(nullptr, &back), MMC_OK);
 
     auto check = [&](Doubles &parameter, const Floats &gradient, const char *what) {
         for (size_t i = 0; i < parameter.size(); i++) {
@@ -208,9 +208,9 @@ TEST(ReferenceConv, IsExactOnIntegers) {
     Floats x = single(unit.x), w = single(unit.w), y(unit.outputs(), unwritten);
     // gamma = sqrt(1 + eps) in double is not a float: variance 1 - 1e-5 rounds scale to 1 within 1e-7.
     Floats gamma(67, 1), beta(67, 0), mean(67, 0), var(67, float(1 - MMC_BN_EPS));
-    std::vector<char> packed(ops->pack_size(&unit.s, MMC_PACK_EVAL, 1));
+    std::vector<char> packed(ops->pack_size(nullptr, &unit.s, MMC_PACK_EVAL, 1));
     mmc_activation ax = view(x, 3, 70, 6, 5), ay = view(y, 3, 67, 3, 3);
-    ASSERT_EQ(ops->pack(packed.data(), &unit.s, MMC_PACK_EVAL, 1, w.data(), 0), MMC_OK);
+    ASSERT_EQ(ops->pack(nullptr, packed.data(), &unit.s, MMC_PACK_EVAL, 1, w.data(), 0), MMC_OK);
     mmc_unit_eval_call call = {};
     call.shape = unit.s;
     call.sets = 1;
@@ -221,7 +221,7 @@ TEST(ReferenceConv, IsExactOnIntegers) {
     call.beta = beta.data();
     call.mean = mean.data();
     call.var = var.data();
-    ASSERT_EQ(ops->eval(&call), MMC_OK);
+    ASSERT_EQ(ops->eval(nullptr, &call), MMC_OK);
     Doubles z = unit.convolve();
     for (size_t i = 0; i < z.size(); i++)
         ASSERT_NEAR(y[i], z[i], 1e-7 * std::fabs(z[i])) << i;
@@ -251,13 +251,13 @@ TEST(ReferenceHead, AgreesWithFiniteDifferences) {
     Floats frep = single(rep), fw = single(w), fb = single(b), logits(n * k, unwritten), dlogits(n * k, unwritten),
            each(n, unwritten), drep(n * c, unwritten), dw(k * c, unwritten), db(k, unwritten);
     mmc_head_call head = {1, n, c, k, logits.data(), frep.data(), fw.data(), fb.data(), 0};
-    ASSERT_EQ(ops->head(&head), MMC_OK);
+    ASSERT_EQ(ops->head(nullptr, &head), MMC_OK);
     double tally[2] = {10, 20};
     mmc_loss_call call = {n, k, tally, each.data(), dlogits.data(), 1.0f / n, logits.data(), nullptr, labels};
-    ASSERT_EQ(ops->loss(&call), MMC_OK);
+    ASSERT_EQ(ops->loss(nullptr, &call), MMC_OK);
     EXPECT_NEAR(tally[0] - 10, n * loss(), 1e-6);
     mmc_head_backward_call back = {n, c, k, drep.data(), dw.data(), db.data(), dlogits.data(), frep.data(), fw.data()};
-    ASSERT_EQ(ops->head_backward(&back), MMC_OK);
+    ASSERT_EQ(ops->head_backward(nullptr, &back), MMC_OK);
     auto check = [&](Doubles &parameter, const Floats &gradient, const char *what) {
         for (size_t i = 0; i < parameter.size(); i++) {
             const double step = 1e-6, kept = parameter[i];
@@ -281,14 +281,14 @@ TEST(ReferenceLoss, CountsTiesAndNotANumber) {
     Floats loss(5, -1);
     double tally[2] = {0, 0};
     mmc_loss_call call = {5, 3, tally, loss.data(), nullptr, 1, logits.data(), nullptr, labels};
-    ASSERT_EQ(mmc_reference_flat_ops()->loss(&call), MMC_OK);
+    ASSERT_EQ(mmc_reference_flat_ops()->loss(nullptr, &call), MMC_OK);
     EXPECT_EQ(tally[1], 2) << "a tie goes to the lowest index; a NaN makes the answer wrong";
     EXPECT_TRUE(std::isnan(tally[0]));
     EXPECT_TRUE(std::isnan(loss[2]) && std::isnan(loss[3]));
     EXPECT_EQ(loss[4], 0);
     double two[2] = {0, 0};
     mmc_loss_call indexed = {2, 3, two, nullptr, nullptr, 1, logits.data(), rows, both};
-    ASSERT_EQ(mmc_reference_flat_ops()->loss(&indexed), MMC_OK);
+    ASSERT_EQ(mmc_reference_flat_ops()->loss(nullptr, &indexed), MMC_OK);
     EXPECT_EQ(two[0], 1800);
     EXPECT_EQ(two[1], 1);
 }

@@ -98,14 +98,14 @@ class Runner {
     }
     std::unique_ptr<Buffer> packed(mmc_pack_mode mode) {
         const mmc_unit_shape plan = planned();
-        auto p = std::make_unique<Buffer>(be, be->unit->pack_size(&plan, mode, in.c.sets));
-        EXPECT_EQ(be->unit->pack(p->raw(), &plan, mode, in.c.sets, state.f(), in.set_stride), MMC_OK)
+        auto p = std::make_unique<Buffer>(be, be->unit->pack_size(be->queue, &plan, mode, in.c.sets));
+        EXPECT_EQ(be->unit->pack(be->queue, p->raw(), &plan, mode, in.c.sets, state.f(), in.set_stride), MMC_OK)
             << mmc_error_message();
         return p;
     }
     std::unique_ptr<Buffer> workspace(mmc_pack_mode mode) {
         const mmc_unit_shape plan = planned();
-        return std::make_unique<Buffer>(be, be->unit->workspace_size(&plan, mode, in.c.sets));
+        return std::make_unique<Buffer>(be, be->unit->workspace_size(be->queue, &plan, mode, in.c.sets));
     }
     float *parameter(int which) {
         return state.f() + in.weight_count + size_t(which) * s.k;
@@ -131,9 +131,9 @@ class Runner {
         call.set_stride = in.set_stride;
         call.residual = s.residual ? &residual : nullptr;
         call.workspace = work->raw();
-        EXPECT_EQ(be->unit->train(&call), MMC_OK) << mmc_error_message();
+        EXPECT_EQ(be->unit->train(be->queue, &call), MMC_OK) << mmc_error_message();
         long before = allocations;
-        EXPECT_EQ(be->unit->train(&call), MMC_OK);
+        EXPECT_EQ(be->unit->train(be->queue, &call), MMC_OK);
         EXPECT_EQ(allocations, before) << "train allocates in the steady state";
         Trained out = {y.get(), mode == MMC_PACK_STATS ? Floats() : z.get(), {}, {}};
         Floats m = mean.read<float>(), v = var.read<float>();
@@ -160,9 +160,9 @@ class Runner {
         call.set_stride = in.set_stride;
         call.residual = s.residual ? &residual : nullptr;
         call.workspace = work->raw();
-        EXPECT_EQ(be->unit->eval(&call), MMC_OK) << mmc_error_message();
+        EXPECT_EQ(be->unit->eval(be->queue, &call), MMC_OK) << mmc_error_message();
         long before = allocations;
-        EXPECT_EQ(be->unit->eval(&call), MMC_OK);
+        EXPECT_EQ(be->unit->eval(be->queue, &call), MMC_OK);
         EXPECT_EQ(allocations, before) << "eval allocates in the steady state";
         return y.get();
     }
@@ -201,7 +201,7 @@ class Runner {
             if (call.dresidual_add)
                 dresidual.put(in.dresidual_before);
             long before = allocations;
-            EXPECT_EQ(be->unit->backward(&call), MMC_OK) << mmc_error_message();
+            EXPECT_EQ(be->unit->backward(be->queue, &call), MMC_OK) << mmc_error_message();
             if (run)
                 EXPECT_EQ(allocations, before) << "backward allocates in the steady state";
         }
@@ -228,7 +228,7 @@ TEST_P(UnitParity, AgreesWithTheReference) {
     ASSERT_EQ(be.status, MMC_OK) << be.message;
     Inputs in(unit);
     Runner expected(reference, in), computed(be, in);
-    SCOPED_TRACE(be->unit->detail(&in.s, MMC_PACK_EVAL));
+    SCOPED_TRACE(be->unit->detail(be->queue, &in.s, MMC_PACK_EVAL));
 
     expect_close(computed.eval(), expected.eval(), unit.tolerance, "eval");
     Trained stats = expected.train(MMC_PACK_STATS), got = computed.train(MMC_PACK_STATS);
@@ -331,7 +331,8 @@ TEST_P(LayoutParity, RendersWhatTheDefinitionSays) {
             store.natural = static_cast<const uint8_t *>(dnatural.raw());
             store.top = dominoes ? static_cast<const uint8_t *>(dtop.raw()) : nullptr;
             Activation out(be, 1, int(samples.size()), 3, height, MMC_IMAGE_SIDE);
-            ASSERT_EQ(be->unit->render(&out, &store, static_cast<const mmc_sample *>(dsamples.raw())), MMC_OK);
+            ASSERT_EQ(be->unit->render(be->queue, &out, &store, static_cast<const mmc_sample *>(dsamples.raw())),
+                      MMC_OK);
             EXPECT_EQ(out.get(), expected) << channels << " channels, height " << height;
         }
 }
@@ -353,7 +354,7 @@ TEST_P(LayoutParity, PoolsAndSpreads) {
         }
         x.put(values);
         Buffer rep(be, expected.size() * sizeof(float));
-        ASSERT_EQ(be->unit->pool(rep.f(), &x), MMC_OK);
+        ASSERT_EQ(be->unit->pool(be->queue, rep.f(), &x), MMC_OK);
         expect_close(rep.read<float>(), expected, 1e-6, "pool");
 
         Activation dx(be, 1, p[0], p[1], p[2], p[3]);
@@ -361,7 +362,7 @@ TEST_P(LayoutParity, PoolsAndSpreads) {
         for (float v : drep)
             spread.insert(spread.end(), plane, v / float(plane));
         Buffer given(be, drep);
-        ASSERT_EQ(be->unit->pool_backward(&dx, given.f()), MMC_OK);
+        ASSERT_EQ(be->unit->pool_backward(be->queue, &dx, given.f()), MMC_OK);
         expect_close(dx.get(), spread, 2e-7, "pool_backward");
     }
 }

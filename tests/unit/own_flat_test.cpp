@@ -20,9 +20,9 @@ TEST_P(own_flat, head_forward_and_backward) {
                                      g = r.take((size_t)n * k);
             std::vector<float> a((size_t)sets * n * k), b = a;
             mmc_head_call call = {sets, n, c, k, a.data(), rep.data(), w.data(), w.data() + (size_t)k * c, stride};
-            ASSERT_EQ(own->head(&call), MMC_OK);
+            ASSERT_EQ(own->head(nullptr, &call), MMC_OK);
             call.logits = b.data();
-            ASSERT_EQ(reference->head(&call), MMC_OK);
+            ASSERT_EQ(reference->head(nullptr, &call), MMC_OK);
             expect_near(a, b, 1e-6);
             std::vector<float> drep[2], dw[2], db[2];
             for (int i = 0; i < 2; i++) {
@@ -31,7 +31,7 @@ TEST_P(own_flat, head_forward_and_backward) {
                 db[i].resize(k);
                 const mmc_head_backward_call back = {
                     n, c, k, drep[i].data(), dw[i].data(), db[i].data(), g.data(), rep.data(), w.data()};
-                ASSERT_EQ((i ? reference : own)->head_backward(&back), MMC_OK);
+                ASSERT_EQ((i ? reference : own)->head_backward(nullptr, &back), MMC_OK);
             }
             expect_near(drep[0], drep[1], 1e-6);
             expect_near(dw[0], dw[1], 1e-6);
@@ -53,22 +53,22 @@ TEST_P(own_flat, loss_counts_ties_rows_and_nan) {
     call.rows = rows.data();
     call.labels = labels.data();
     call.loss = loss.data();
-    ASSERT_EQ(own->loss(&call), MMC_OK);
+    ASSERT_EQ(own->loss(nullptr, &call), MMC_OK);
     EXPECT_EQ(tally[1], 2) << "row 1: both tie, the lower index wins";
     EXPECT_NEAR(loss[0], std::log(std::exp(1.0) + std::exp(2.0) + 1) - 2, 1e-6);
     EXPECT_NEAR(tally[0], (double)loss[0] + loss[1] + loss[2], 1e-6);
     call.n = 4;
-    ASSERT_EQ(own->loss(&call), MMC_OK);
+    ASSERT_EQ(own->loss(nullptr, &call), MMC_OK);
     EXPECT_TRUE(std::isnan(loss[3]));
     EXPECT_EQ(tally[1], 4);
     std::vector<float> gradient(9);
     call.n = 3;
     call.dlogits = gradient.data();
-    EXPECT_EQ(own->loss(&call), MMC_ERR_SHAPE);
+    EXPECT_EQ(own->loss(nullptr, &call), MMC_ERR_SHAPE);
     call.rows = nullptr;
     call.n = 2;
     call.gradient_scale = 0.5f;
-    ASSERT_EQ(own->loss(&call), MMC_OK);
+    ASSERT_EQ(own->loss(nullptr, &call), MMC_OK);
     const double p = std::exp(2.0) / (std::exp(1.0) + std::exp(2.0) + 1);
     EXPECT_NEAR(gradient[1], 0.5 * (p - 1), 1e-7);
     EXPECT_NEAR(gradient[0] + gradient[1] + gradient[2], 0, 1e-7);
@@ -82,21 +82,22 @@ TEST_P(own_flat, vectors_equal_the_reference) {
     const float *ends[] = {a.data(), b.data(), c.data()};
     const double f[] = {0.09, 0.42, 0.49, 1, 0, 0};
     std::vector<float> x(2 * stride, 7), y = x;
-    ASSERT_EQ(own->interpolate(x.data(), stride, 2, ends, 3, f, count), MMC_OK);
-    ASSERT_EQ(reference->interpolate(y.data(), stride, 2, ends, 3, f, count), MMC_OK);
+    ASSERT_EQ(own->interpolate(nullptr, x.data(), stride, 2, ends, 3, f, count), MMC_OK);
+    ASSERT_EQ(reference->interpolate(nullptr, y.data(), stride, 2, ends, 3, f, count), MMC_OK);
     expect_near(x, y, 1e-7);
     EXPECT_EQ(x[count], 7);
     EXPECT_EQ(std::vector<float>(x.begin() + stride, x.begin() + stride + count), a) << "an end is copied exactly";
 
     std::vector<float> w = a, v = b, w2 = a, v2 = b;
-    ASSERT_EQ(own->sgd(w.data(), v.data(), c.data(), count, 0.1, 0.9, 1e-4), MMC_OK);
-    ASSERT_EQ(reference->sgd(w2.data(), v2.data(), c.data(), count, 0.1, 0.9, 1e-4), MMC_OK);
+    ASSERT_EQ(own->sgd(nullptr, w.data(), v.data(), c.data(), count, 0.1, 0.9, 1e-4), MMC_OK);
+    ASSERT_EQ(reference->sgd(nullptr, w2.data(), v2.data(), c.data(), count, 0.1, 0.9, 1e-4), MMC_OK);
     expect_near(w, w2, 2e-7);
     expect_near(v, v2, 2e-7);
 
     std::vector<float> running(2 * stride, 1), running2 = running, factor(count, 1.25f);
-    ASSERT_EQ(own->running(running.data(), stride, x.data(), stride, factor.data(), 2, count, 0.1), MMC_OK);
-    ASSERT_EQ(reference->running(running2.data(), stride, x.data(), stride, factor.data(), 2, count, 0.1), MMC_OK);
+    ASSERT_EQ(own->running(nullptr, running.data(), stride, x.data(), stride, factor.data(), 2, count, 0.1), MMC_OK);
+    ASSERT_EQ(reference->running(nullptr, running2.data(), stride, x.data(), stride, factor.data(), 2, count, 0.1),
+              MMC_OK);
     expect_near(running, running2, 2e-7);
 
     /* Two layers of three units: means, then variances. */
@@ -107,10 +108,11 @@ TEST_P(own_flat, vectors_equal_the_reference) {
     std::vector<float> pooled(6), pooled2(6);
     for (const auto *ops : {own, reference}) {
         std::vector<double> &to = ops == own ? sum : sum2;
-        ASSERT_EQ(ops->pool_add(to.data(), batch.data(), partner, positions, 6, 10), MMC_OK);
-        ASSERT_EQ(ops->pool_add(to.data(), other.data(), partner, positions, 6, 6), MMC_OK);
-        ASSERT_EQ(ops->pool_finish((ops == own ? pooled : pooled2).data(), to.data(), partner, positions, 6, 16),
-                  MMC_OK);
+        ASSERT_EQ(ops->pool_add(nullptr, to.data(), batch.data(), partner, positions, 6, 10), MMC_OK);
+        ASSERT_EQ(ops->pool_add(nullptr, to.data(), other.data(), partner, positions, 6, 6), MMC_OK);
+        ASSERT_EQ(
+            ops->pool_finish(nullptr, (ops == own ? pooled : pooled2).data(), to.data(), partner, positions, 6, 16),
+            MMC_OK);
     }
     expect_near(pooled, pooled2, 1e-7);
     EXPECT_NEAR(pooled[0], (10 * 1 + 6 * 2) / 16.0, 1e-6);

@@ -94,17 +94,18 @@ inline const mmc_flat_ops *flat_ops_of(const std::string &isa) {
 
 /* An activation in guarded memory. */
 struct held {
-    held(const mmc_unit_ops *o, int t, int n, int c, int h, int w) : ops(o), memory(o->activation_size(t, n, c, h, w)) {
+    held(const mmc_unit_ops *o, int t, int n, int c, int h, int w)
+        : ops(o), memory(o->activation_size(nullptr, t, n, c, h, w)) {
         view = {memory.floats(), t, n, c, h, w};
     }
     held &put(const std::vector<float> &v) {
         EXPECT_EQ(v.size(), mmc_activation_count(&view));
-        EXPECT_EQ(ops->put(&view, v.data()), MMC_OK);
+        EXPECT_EQ(ops->put(nullptr, &view, v.data()), MMC_OK);
         return *this;
     }
     std::vector<float> get() const {
         std::vector<float> v(mmc_activation_count(&view));
-        EXPECT_EQ(ops->get(v.data(), &view), MMC_OK);
+        EXPECT_EQ(ops->get(nullptr, v.data(), &view), MMC_OK);
         return v;
     }
     const mmc_unit_ops *ops;

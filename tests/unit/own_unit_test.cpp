@@ -147,8 +147,9 @@ results run(const mmc_unit_ops *ops, const unit_case &u, const inputs &in, bool 
     std::vector<float> mean(u.sets * s.k), var(u.sets * s.k);
 
     const mmc_pack_mode mode = u.sets > 1 ? MMC_PACK_STATS : MMC_PACK_TRAIN;
-    guarded packed(ops->pack_size(&s, mode, u.sets)), workspace(ops->workspace_size(&s, mode, u.sets));
-    EXPECT_EQ(ops->pack(packed.floats(), &s, mode, u.sets, in.w.data(), weights), MMC_OK);
+    guarded packed(ops->pack_size(nullptr, &s, mode, u.sets)),
+        workspace(ops->workspace_size(nullptr, &s, mode, u.sets));
+    EXPECT_EQ(ops->pack(nullptr, packed.floats(), &s, mode, u.sets, in.w.data(), weights), MMC_OK);
     mmc_unit_train_call train = {};
     train.shape = s;
     train.sets = u.sets;
@@ -163,28 +164,28 @@ results run(const mmc_unit_ops *ops, const unit_case &u, const inputs &in, bool 
     train.beta = in.beta.data();
     train.residual = s.residual ? &residual.view : nullptr;
     train.workspace = workspace.floats();
-    EXPECT_EQ(ops->train(&train), MMC_OK);
+    EXPECT_EQ(ops->train(nullptr, &train), MMC_OK);
     out.z = z.get();
     out.y = y.get();
     out.mean = mean;
     out.var = var;
 
     {
-        guarded stats(ops->pack_size(&s, MMC_PACK_STATS, u.sets)),
-            scratch(ops->workspace_size(&s, MMC_PACK_STATS, u.sets));
-        EXPECT_EQ(ops->pack(stats.floats(), &s, MMC_PACK_STATS, u.sets, in.w.data(), weights), MMC_OK);
+        guarded stats(ops->pack_size(nullptr, &s, MMC_PACK_STATS, u.sets)),
+            scratch(ops->workspace_size(nullptr, &s, MMC_PACK_STATS, u.sets));
+        EXPECT_EQ(ops->pack(nullptr, stats.floats(), &s, MMC_PACK_STATS, u.sets, in.w.data(), weights), MMC_OK);
         held both(ops, u.sets, s.n, s.k, oh, ow);
         mmc_unit_train_call call = train;
         call.y = call.z = &both.view;
         call.packed = stats.floats();
         call.workspace = scratch.floats();
-        EXPECT_EQ(ops->train(&call), MMC_OK);
+        EXPECT_EQ(ops->train(nullptr, &call), MMC_OK);
         out.stats_y = both.get();
     }
     {
-        guarded eval(ops->pack_size(&s, MMC_PACK_EVAL, u.sets)),
-            scratch(ops->workspace_size(&s, MMC_PACK_EVAL, u.sets));
-        EXPECT_EQ(ops->pack(eval.floats(), &s, MMC_PACK_EVAL, u.sets, in.w.data(), weights), MMC_OK);
+        guarded eval(ops->pack_size(nullptr, &s, MMC_PACK_EVAL, u.sets)),
+            scratch(ops->workspace_size(nullptr, &s, MMC_PACK_EVAL, u.sets));
+        EXPECT_EQ(ops->pack(nullptr, eval.floats(), &s, MMC_PACK_EVAL, u.sets, in.w.data(), weights), MMC_OK);
         held folded(ops, u.sets, s.n, s.k, oh, ow);
         mmc_unit_eval_call call = {};
         call.shape = s;
@@ -199,7 +200,7 @@ results run(const mmc_unit_ops *ops, const unit_case &u, const inputs &in, bool 
         call.set_stride = s.k;
         call.residual = train.residual;
         call.workspace = scratch.floats();
-        EXPECT_EQ(ops->eval(&call), MMC_OK);
+        EXPECT_EQ(ops->eval(nullptr, &call), MMC_OK);
         out.folded = folded.get();
         /* Lanes beyond the batch stay zero: the sum over the raw memory is the sum over the images. */
         const float *raw = folded.memory.floats();
@@ -240,7 +241,7 @@ results run(const mmc_unit_ops *ops, const unit_case &u, const inputs &in, bool 
         call.mean = mean.data();
         call.var = var.data();
         call.workspace = workspace.floats();
-        EXPECT_EQ(ops->backward(&call), MMC_OK);
+        EXPECT_EQ(ops->backward(nullptr, &call), MMC_OK);
         if (add) {
             out.dx_added = dx.get();
             for (size_t i = 0; i < out.dx_added.size(); i++)
@@ -285,7 +286,7 @@ TEST_P(own_unit, equals_the_definition) {
             const mmc_unit_shape &s = u.s;
             SCOPED_TRACE(testing::Message()
                          << u.sets << " sets, n " << s.n << " c " << s.c << " h " << s.h << " w " << s.w << " k " << s.k
-                         << " r " << s.r << " stride " << s.stride << " " << ops->detail(&s, MMC_PACK_TRAIN));
+                         << " r " << s.r << " stride " << s.stride << " " << ops->detail(nullptr, &s, MMC_PACK_TRAIN));
             const inputs in = make(u, shared);
             const expected e = define(u, in, shared);
             omp_set_num_threads(1);
@@ -332,7 +333,7 @@ TEST_P(own_unit, pools_and_spreads) {
     x.put(in);
     EXPECT_EQ(x.get(), in);
     std::vector<float> rep(t * n * c);
-    ASSERT_EQ(ops->pool(rep.data(), &x.view), MMC_OK);
+    ASSERT_EQ(ops->pool(nullptr, rep.data(), &x.view), MMC_OK);
     for (int i = 0; i < t * n * c; i++) {
         double sum = 0;
         for (int p = 0; p < h * w; p++)
@@ -340,7 +341,7 @@ TEST_P(own_unit, pools_and_spreads) {
         EXPECT_NEAR(rep[i], sum / (h * w), 1e-6);
     }
     held dx(ops, 1, n, c, h, w);
-    ASSERT_EQ(ops->pool_backward(&dx.view, rep.data()), MMC_OK);
+    ASSERT_EQ(ops->pool_backward(nullptr, &dx.view, rep.data()), MMC_OK);
     const std::vector<float> got = dx.get();
     for (size_t i = 0; i < got.size(); i++)
         EXPECT_FLOAT_EQ(got[i], rep[i / (h * w)] / (h * w));
@@ -365,7 +366,7 @@ TEST_P(own_unit, renders_bit_for_bit) {
                 samples[i] = {i % images, (i * 3) % 10, {0.1f * i, 1, 0.5f}};
         }
         held out(ops, 1, n, 3, height, 32);
-        ASSERT_EQ(ops->render(&out.view, &store, samples.data()), MMC_OK);
+        ASSERT_EQ(ops->render(nullptr, &out.view, &store, samples.data()), MMC_OK);
         const std::vector<float> got = out.get();
         std::vector<float> want((size_t)3 * height * 32);
         for (int i = 0; i < n; i++) {
@@ -380,7 +381,7 @@ TEST_P(own_unit, refuses_other_filters) {
     const mmc_unit_ops *ops = unit_ops_of(GetParam());
     const mmc_unit_shape s = {1, 1, 8, 8, 1, 5, 1, true, false};
     float w[25] = {0};
-    EXPECT_EQ(ops->pack(w, &s, MMC_PACK_EVAL, 1, w, 25), MMC_ERR_UNSUPPORTED);
+    EXPECT_EQ(ops->pack(nullptr, w, &s, MMC_PACK_EVAL, 1, w, 25), MMC_ERR_UNSUPPORTED);
 }
 
 INSTANTIATE_TEST_SUITE_P(isa, own_unit, ::testing::ValuesIn(isas()), [](const auto &info) { return info.param; });

@@ -156,8 +156,8 @@ TEST_F(Path, SkippedBatchesWeighNothing) {
     for (int32_t i = 0; i < many.data.train.count; i += 2) {
         check(mmc_network_render(net, &images.store, device.get() + i, i + 1 < many.data.train.count ? 2 : 1));
         check(mmc_network_forward(net));
-        check(be->flat->running(full.get() + model->parameter_count, running, mmc_network_statistics(net), running,
-                                mmc_network_unbias_factor(net), 1, running, 0.1));
+        check(be->flat->running(be->queue, full.get() + model->parameter_count, running, mmc_network_statistics(net),
+                                running, mmc_network_unbias_factor(net), 1, running, 0.1));
     }
     mmc_images_close(&images);
     const std::vector<float> a = fast.host(), b = full.host();

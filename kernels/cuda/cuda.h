@@ -1,0 +1,19 @@
+/* The tables of the CUDA backend. Every function needs a queue (kernels/cuda/queue.h). */
+#ifndef MMC_KERNELS_CUDA_CUDA_H
+#define MMC_KERNELS_CUDA_CUDA_H
+
+#include "kernels/flat.h"
+#include "kernels/unit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Provider own. */
+const mmc_unit_ops *mmc_cuda_unit_ops(void);
+const mmc_flat_ops *mmc_cuda_flat_ops(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
