@@ -20,9 +20,12 @@ install(FILES ${PROJECT_BINARY_DIR}/mmcbenchConfig.cmake ${PROJECT_BINARY_DIR}/m
               ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake DESTINATION ${package})
 
 # pkg-config finds its prefix from where the file lies, so the tree may be moved.
-set(MMC_PC_ONEDNN "")
+set(MMC_PC_PRIVATE "")
 if(MMC_ONEDNN_FOUND)
-  set(MMC_PC_ONEDNN "${ONEDNN_LIBRARY} ")
+  set(MMC_PC_PRIVATE "${ONEDNN_LIBRARY} ")
+endif()
+if(MMC_CUDA_FOUND)
+  string(APPEND MMC_PC_PRIVATE "${CUDA_cudart_static_LIBRARY} -lstdc++ -lpthread -ldl -lrt ")
 endif()
 file(RELATIVE_PATH MMC_PC_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 string(REGEX REPLACE "/$" "" MMC_PC_PREFIX ${MMC_PC_PREFIX})

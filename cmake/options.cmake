@@ -16,7 +16,7 @@ target_compile_options(mmc_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
   $<$<BOOL:${MMC_WERROR}>:-Werror> -fno-math-errno)
 if(MMC_SANITIZE)
-  add_compile_options(-fsanitize=${MMC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${MMC_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   add_link_options(-fsanitize=${MMC_SANITIZE})
 endif()
 if(MMC_FUZZ)

@@ -31,7 +31,9 @@ typedef struct mmc_backend_options {
     int threads; /* 0: all cores this process may use */
 } mmc_backend_options;
 
-/* Memory of the device. Errors: MMC_ERR_MEMORY says how much was asked for. */
+/* Memory of the device. `upload` returns when the host's bytes may change again, `download` when they are there.
+ * Errors: MMC_ERR_MEMORY says how much was asked for and, where known, how much is missing. Work that failed after its
+ * call had returned is reported by the next download or sync. */
 typedef struct mmc_memory_ops {
     mmc_status (*alloc)(mmc_backend *be, void **out,
                         size_t size);       /* 64-byte aligned, contents undefined. Owns: the caller */
@@ -41,9 +43,12 @@ typedef struct mmc_memory_ops {
     mmc_status (*copy)(mmc_backend *be, void *out, const void *in, size_t size);
     mmc_status (*zero)(mmc_backend *be, void *out, size_t size);
     mmc_status (*sync)(mmc_backend *be);
+    mmc_status (*available)(mmc_backend *be, size_t *out); /* bytes that are free now; NULL: not known */
 } mmc_memory_ops;
 
-/* Recorded work that is launched again as a whole: a step whose kernels, shapes and addresses repeat. */
+/* Recorded work that is launched again as a whole: a step whose kernels, shapes and addresses repeat. Between begin and
+ * end only operations, copy and zero are allowed; alloc, free, upload, download and sync are not. After begin the
+ * caller calls end, also where an operation in between failed. */
 typedef struct mmc_graph mmc_graph;
 typedef struct mmc_graph_ops {
     mmc_status (*begin)(mmc_backend *be);                /* what is enqueued from here on is recorded, not run */

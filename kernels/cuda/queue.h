@@ -54,8 +54,17 @@ struct mmc_queue {
     size_t l2_bytes;
     unsigned
         *counters; /* (MMC_CUDA_COUNTERS) zero between operations: arrivals of blocks; the last block puts zero back */
+    unsigned *fault; /* (1) zero, or the first mmc_cuda_fault that a kernel met; the next download or sync reports it */
+    void *cudnn;     /* the provider cudnn's own; NULL: it is not in use */
     mmc_cuda_deferral deferral[MMC_CUDA_DEFERRALS];
 };
+
+/* Wrong input that only a kernel can see: it stores the value in *queue->fault and computes something harmless. */
+typedef enum mmc_cuda_fault {
+    MMC_CUDA_FAULT_NONE,
+    MMC_CUDA_FAULT_LABEL, /* a label outside 0..K-1 */
+    MMC_CUDA_FAULT_SAMPLE /* a sample outside the store of images */
+} mmc_cuda_fault;
 
 static inline int mmc_cuda_pad(int channels) {
     return (channels + MMC_CUDA_CHANNELS - 1) / MMC_CUDA_CHANNELS * MMC_CUDA_CHANNELS;

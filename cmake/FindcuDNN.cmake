@@ -1,0 +1,21 @@
+# Finds cuDNN 9 by its header and library. Hints: CUDNN_PATH, CUDA_HOME, mmc_cuda_hints. Defines cuDNN::cudnn.
+find_path(CUDNN_INCLUDE_DIR NAMES cudnn.h HINTS ENV CUDNN_PATH ENV CUDA_HOME ${mmc_cuda_hints} PATH_SUFFIXES include)
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ENV CUDNN_PATH ENV CUDA_HOME ${mmc_cuda_hints}
+             PATH_SUFFIXES lib lib64)
+set(cuDNN_VERSION "")
+if(CUDNN_INCLUDE_DIR AND EXISTS ${CUDNN_INCLUDE_DIR}/cudnn_version.h)
+  file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) [0-9]+")
+  string(REGEX REPLACE "[^0-9;]" "" cuDNN_VERSION "${lines}")
+  string(REPLACE ";" "." cuDNN_VERSION "${cuDNN_VERSION}")
+endif()
+if(cuDNN_VERSION AND cuDNN_VERSION VERSION_LESS 9)
+  set(CUDNN_LIBRARY "CUDNN_LIBRARY-NOTFOUND")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(cuDNN REQUIRED_VARS CUDNN_LIBRARY CUDNN_INCLUDE_DIR VERSION_VAR cuDNN_VERSION)
+if(cuDNN_FOUND AND NOT TARGET cuDNN::cudnn)
+  add_library(cuDNN::cudnn UNKNOWN IMPORTED)
+  set_target_properties(cuDNN::cudnn PROPERTIES IMPORTED_LOCATION ${CUDNN_LIBRARY}
+                                                INTERFACE_INCLUDE_DIRECTORIES ${CUDNN_INCLUDE_DIR})
+endif()
+mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)
