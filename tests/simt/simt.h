@@ -27,8 +27,9 @@
 #define __host__
 #define __constant__
 #define __grid_constant__
-// A limit of threads becomes as many bytes before the kernel's entry, which the launch counts (limits.cpp).
-#define SIMT_BOUNDS(threads, ...) __attribute__((patchable_function_entry(threads, threads)))
+// A limit of threads becomes as many bytes before the entry of the kernel, which the launch counts (limits.cpp). "+ 0":
+// g++ 12 fails on a named constant here in a template.
+#define SIMT_BOUNDS(threads, ...) __attribute__((patchable_function_entry((threads) + 0, (threads) + 0)))
 #define __launch_bounds__(...) SIMT_BOUNDS(__VA_ARGS__, 0)
 // The shared variables of a kernel are found by their symbols (symbols.cpp): thread_local ones lie in one segment.
 // AddressSanitizer puts red zones between plain static variables, not between thread_local ones.
