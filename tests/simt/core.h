@@ -41,7 +41,7 @@ void shadow_allocate(const void *p, size_t bytes, bool addressable); // device m
 void shadow_end_operation();                                         // after each operation of a stream
 
 // ---- report.cpp
-// Prints "simt: ..." with the place and ends the process with kStopped; MMC_SIMT_REPORT names a file to append it to.
+// Prints "simt: ..." with the place and ends the process with kStopped.
 constexpr int kStopped = 99, kLeaked = 98;
 void stop(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
@@ -50,6 +50,7 @@ std::string source_line(const void *return_address); // "unit.cu:123", of the in
 struct SharedVariable {
     std::string name;
     size_t offset, bytes; // offset in the segment of thread-local variables
+    char *address;        // of a plain static one (AddressSanitizer), else null
 };
 struct KernelSymbols {
     std::string name;
