@@ -71,6 +71,7 @@ struct mmc_backend {
     char device[96];     /* as in every record: CPU or GPU name */
     char isa[16];        /* instruction set the kernels run with: "avx512", "avx2", "baseline", "sm_90", ... */
     char libraries[128]; /* libraries in use with versions, "onednn 2.6.3; ..." */
+    char why[256];       /* why `auto` chose this backend and no device; "" where it was asked for */
     int threads;
     bool defers;     /* unit->train may put off y until it is read (kernels/unit.h) */
     int max_sets;    /* weight sets that are worth evaluating together; 1 on a CPU */

@@ -1,5 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/backend.h"
+#include "runtime/backend_cuda.h"
+#include "runtime/trace.h"
 #include "runtime/version.h"
 #include "suites/command.h"
 
@@ -56,7 +58,28 @@ static void print_backend(mmc_output *out, const char *kind, const char *name, c
     mmc_backend_close(be);
 }
 
+/* The CUDA devices, or why there is none that can be used. */
+static void print_devices(mmc_output *out) {
+    char name[24], detail[256];
+    const int count = mmc_backend_cuda_count();
+    if (count == 0 && mmc_backend_cuda_usable(0) != MMC_OK)
+        print(out, "device", "cuda", false, mmc_error_message(), NULL);
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "cuda %d", i);
+        if (mmc_backend_cuda_usable(i) == MMC_OK && mmc_backend_cuda_describe(detail, sizeof detail, i) == MMC_OK)
+            print(out, "device", name, true, detail, NULL);
+        else
+            print(out, "device", name, false, mmc_error_message(), NULL);
+    }
+}
+
 static void print_libraries(mmc_output *out) {
+    char cuda[128];
+    mmc_backend_cuda_libraries(cuda, sizeof cuda);
+    print(out, "library", "cuda", *cuda, *cuda ? cuda : "not in this build",
+          "install the CUDA toolkit and configure with -DMMC_CUDA=ON");
+    print(out, "library", "nvtx", mmc_trace_built(), mmc_trace_built() ? "3" : "not in this build",
+          "comes with the CUDA toolkit; configure with -DMMC_NVTX=ON");
     print(out, "library", "zlib", true, zlibVersion(), NULL);
     print(out, "library", "liblzma", true, lzma_version_string(), NULL);
     print(out, "library", "libpng", true, png_get_libpng_ver(NULL), NULL);
@@ -88,11 +111,16 @@ mmc_status mmc_command_info(const mmc_options *options, mmc_output *out) {
         return mmc_fail(MMC_ERR_USAGE, "info takes no argument '%s'", options->arguments[0]);
     print_build(out);
     print_backend(out, "device", "cpu", &(mmc_backend_options){.backend = "cpu"});
-    print_backend(out, "device", "cuda", &(mmc_backend_options){.backend = "cuda"});
+    print_devices(out);
     static const char *const providers[] = {"own", "onednn", "reference"};
+    static const char *const cuda_providers[] = {"cuda own", "cuda cudnn"};
     for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
         print_backend(out, "provider", providers[i],
                       &(mmc_backend_options){.backend = "cpu", .provider = providers[i]});
+    if (mmc_backend_cuda_usable(0) == MMC_OK)
+        for (size_t i = 0; i < sizeof cuda_providers / sizeof *cuda_providers; i++)
+            print_backend(out, "provider", cuda_providers[i],
+                          &(mmc_backend_options){.backend = "cuda", .provider = cuda_providers[i] + strlen("cuda ")});
     print_libraries(out);
     print_program(out, "gnuplot", "figures need it: apt-get install gnuplot-nox");
     print_program(out, "curl", "`data fetch` needs it or wget: apt-get install curl");

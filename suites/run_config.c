@@ -181,6 +181,8 @@ static void add_circumstances(object *o, const mmc_backend *be) {
     put(o, "flags", json_string(version->flags));
     put(o, "build_type", json_string(version->build_type));
     put(o, "device", json_string(be->device));
+    if (*be->why)
+        put(o, "backend_reason", json_string(be->why));
     put(o, "host", json_string(host));
     if (uname(&machine) == 0)
         put(o, "system", text("%s %s %s", machine.sysname, machine.release, machine.machine));
