@@ -1,4 +1,5 @@
 /* The unit operations of the provider own on CUDA: kernels put together, outputs put off and settled. */
+#include "kernels/cuda/backward.h"
 #include "kernels/cuda/boundary.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/deferral.h"
@@ -66,7 +67,9 @@ static mmc_status own_pack(mmc_queue *queue, void *packed, const mmc_unit_shape 
 }
 
 static size_t own_workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
-    return mode == MMC_PACK_EVAL ? 0 : mmc_cuda_conv_workspace_bytes(queue, s, sets);
+    size_t forward = mode == MMC_PACK_EVAL ? 0 : mmc_cuda_conv_workspace_bytes(queue, s, sets);
+    size_t backward = mode == MMC_PACK_TRAIN ? mmc_cuda_backward_workspace_size(queue, s) : 0;
+    return forward > backward ? forward : backward;
 }
 
 /* --- the unit --- */
@@ -150,6 +153,7 @@ const mmc_unit_ops *mmc_cuda_unit_ops(void) {
         .workspace_size = own_workspace_size,
         .train = own_train,
         .eval = own_eval,
+        .backward = mmc_cuda_backward,
         .pool = own_pool,
         .pool_backward = own_pool_backward,
         .detail = own_detail,
