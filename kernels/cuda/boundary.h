@@ -23,9 +23,9 @@ cudaError_t mmc_cuda_put(const mmc_activation *out, const float *in, mmc_cuda_pr
 cudaError_t mmc_cuda_get(float *out, const mmc_activation *in, mmc_cuda_precision precision, cudaStream_t stream);
 
 /* Counterfactual images from uint8 (kernels/render.h), (1,n,3,height,32); float values are those of mmc_render_one bit
- * for bit. */
+ * for bit. A sample outside the store is a fault, told by `fault` of the queue; its image is black. */
 cudaError_t mmc_cuda_render(const mmc_activation *out, const mmc_image_store *store, const mmc_sample *samples,
-                            mmc_cuda_precision precision, cudaStream_t stream);
+                            mmc_cuda_precision precision, unsigned *fault, cudaStream_t stream);
 
 /* rep (T,N,C) = mean over the plane. Order: each row of the plane from the left, then the rows from the top, float. */
 cudaError_t mmc_cuda_pool(float *rep, const mmc_activation *x, mmc_cuda_precision precision, cudaStream_t stream);

@@ -15,7 +15,7 @@ static mmc_status head_backward(mmc_queue *queue, const mmc_head_backward_call *
 static mmc_status loss(mmc_queue *queue, const mmc_loss_call *call) {
     if (call->dlogits && call->rows)
         return mmc_fail(MMC_ERR_SHAPE, "loss: a gradient needs one logits row a sample; leave rows out");
-    MMC_CUDA(mmc_cuda_loss(call, queue->counters, queue->stream));
+    MMC_CUDA(mmc_cuda_loss(call, queue->counters, queue->fault, queue->stream));
     return MMC_OK;
 }
 

@@ -18,9 +18,9 @@ extern "C" {
 cudaError_t mmc_cuda_head(const mmc_head_call *call, cudaStream_t stream);
 cudaError_t mmc_cuda_head_backward(const mmc_head_backward_call *call, cudaStream_t stream);
 
-/* `counters` are those of the queue; they hold the sums of the blocks meanwhile.
- * A label outside 0..K-1 cannot be reported from a device: its loss is NaN, its answer wrong, its gradient NaN. */
-cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, cudaStream_t stream);
+/* `counters` and `fault` are those of the queue; the counters hold the sums of the blocks meanwhile. A label outside
+ * 0..K-1 is a fault; its loss and gradient are NaN, its answer is wrong. */
+cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, unsigned *fault, cudaStream_t stream);
 
 enum { MMC_CUDA_ENDS_MAX = 24 };
 

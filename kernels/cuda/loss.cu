@@ -29,11 +29,14 @@ template <class T> __device__ __forceinline__ T tree_sum(T v, int lanes) {
 }
 
 // Of one sample, by its eight lanes together. A lane that stands in for no sample computes, and stores nothing.
-__device__ __forceinline__ sample_score score(const mmc_loss_call &call, int sample, int lane, bool stores) {
+__device__ __forceinline__ sample_score score(const mmc_loss_call &call, int sample, int lane, bool stores,
+                                              unsigned *fault) {
     const size_t row = static_cast<size_t>(call.rows ? call.rows[sample] : sample);
     const float *z = call.logits + row * call.k;
     const int label = call.labels[sample];
     const bool known = label >= 0 && label < call.k;
+    if (!known && stores && lane == 0)
+        atomicCAS(fault, MMC_CUDA_FAULT_NONE, MMC_CUDA_FAULT_LABEL);
     const float of_label = known ? z[label] : __uint_as_float(0x7fffffffu);
     float top = __uint_as_float(0xff800000u); // -infinity
     int wrong = of_label != of_label;         // not a number
@@ -61,7 +64,7 @@ __device__ __forceinline__ sample_score score(const mmc_loss_call &call, int sam
     return {log(sum) + top - of_label, wrong == 0};
 }
 
-__global__ void __launch_bounds__(BLOCK) loss_kernel(mmc_loss_call call, unsigned *counters) {
+__global__ void __launch_bounds__(BLOCK) loss_kernel(mmc_loss_call call, unsigned *counters, unsigned *fault) {
     __shared__ __align__(16) double losses[SAMPLES], answers[SAMPLES];
     __shared__ unsigned last;
     const int lane = static_cast<int>(threadIdx.x % GROUP), slot = static_cast<int>(threadIdx.x / GROUP);
@@ -69,7 +72,7 @@ __global__ void __launch_bounds__(BLOCK) loss_kernel(mmc_loss_call call, unsigne
     for (int first = static_cast<int>(blockIdx.x) * SAMPLES; first < call.n; first += gridDim.x * SAMPLES) {
         const int sample = first + slot;
         const bool exists = sample < call.n;
-        const sample_score s = score(call, exists ? sample : call.n - 1, lane, exists);
+        const sample_score s = score(call, exists ? sample : call.n - 1, lane, exists, fault);
         if (!exists)
             continue;
         loss += s.loss;
@@ -118,10 +121,11 @@ __global__ void __launch_bounds__(BLOCK) loss_kernel(mmc_loss_call call, unsigne
 
 } // namespace
 
-extern "C" cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, cudaStream_t stream) {
+extern "C" cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, unsigned *fault,
+                                     cudaStream_t stream) {
     const unsigned wanted = mmc_grid(static_cast<size_t>(call->n), SAMPLES), most = BLOCKS_MAX;
     if (wanted == 0)
         return cudaSuccess;
-    MMC_LAUNCH(loss_kernel, wanted < most ? wanted : most, BLOCK, 0, stream, *call, counters);
+    MMC_LAUNCH(loss_kernel, wanted < most ? wanted : most, BLOCK, 0, stream, *call, counters, fault);
     return cudaGetLastError();
 }

@@ -24,6 +24,10 @@ __device__ __forceinline__ float natural(uint8_t x) {
     return (static_cast<float>(x) / 255.0f - 0.5f) * 2.0f;
 }
 
+__device__ __forceinline__ bool inside(const mmc_image_store &store, const mmc_sample &s) {
+    return s.image >= 0 && s.image < store.count && s.cue < (store.top ? store.top_count : MMC_BOX_PLACES);
+}
+
 // Channels 0..2 of pixel (row, column) of the image that `s` stands for.
 __device__ __forceinline__ float4 render_pixel(const mmc_image_store &store, const mmc_sample &s,
                                                const box_corners &corners, int row, int column) {
@@ -53,13 +57,16 @@ __device__ __forceinline__ float4 render_pixel(const mmc_image_store &store, con
 
 template <class Element>
 __global__ void __launch_bounds__(BLOCK) render_kernel(Element *out, mmc_image_store store, const mmc_sample *samples,
-                                                       box_corners corners, unsigned image_blocks) {
+                                                       box_corners corners, unsigned image_blocks, unsigned *fault) {
     constexpr int pieces = MMC_CUDA_CHANNELS * sizeof(Element) / 16;
     const unsigned image = blockIdx.x / image_blocks;
     const int piece = static_cast<int>(blockIdx.x % image_blocks * BLOCK + threadIdx.x), pixel = piece / pieces;
     const mmc_sample s = samples[image];
+    const bool known = inside(store, s);
+    if (!known && threadIdx.x == 0)
+        atomicCAS(fault, MMC_CUDA_FAULT_NONE, MMC_CUDA_FAULT_SAMPLE);
     float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (piece % pieces == 0)
+    if (known && piece % pieces == 0)
         v = render_pixel(store, s, corners, pixel / MMC_IMAGE_SIDE, pixel % MMC_IMAGE_SIDE);
     Element *to = out + (static_cast<size_t>(image) * image_blocks * BLOCK + piece) * (16 / sizeof(Element));
     if (pieces == 2)
@@ -71,7 +78,8 @@ __global__ void __launch_bounds__(BLOCK) render_kernel(Element *out, mmc_image_s
 } // namespace
 
 extern "C" cudaError_t mmc_cuda_render(const mmc_activation *out, const mmc_image_store *store,
-                                       const mmc_sample *samples, mmc_cuda_precision precision, cudaStream_t stream) {
+                                       const mmc_sample *samples, mmc_cuda_precision precision, unsigned *fault,
+                                       cudaStream_t stream) {
     if (out->n == 0)
         return cudaSuccess;
     box_corners corners = {0, 0};
@@ -83,9 +91,9 @@ extern "C" cudaError_t mmc_cuda_render(const mmc_activation *out, const mmc_imag
     const unsigned images = static_cast<unsigned>(out->n);
     if (precision == MMC_CUDA_BF16)
         MMC_LAUNCH((render_kernel<mmc_bf16>), images * (pixels / BLOCK), BLOCK, 0, stream,
-                   static_cast<mmc_bf16 *>(out->data), *store, samples, corners, pixels / BLOCK);
+                   static_cast<mmc_bf16 *>(out->data), *store, samples, corners, pixels / BLOCK, fault);
     else
         MMC_LAUNCH((render_kernel<float>), images * (2 * pixels / BLOCK), BLOCK, 0, stream,
-                   static_cast<float *>(out->data), *store, samples, corners, 2 * pixels / BLOCK);
+                   static_cast<float *>(out->data), *store, samples, corners, 2 * pixels / BLOCK, fault);
     return cudaGetLastError();
 }

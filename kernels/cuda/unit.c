@@ -36,7 +36,7 @@ static mmc_status own_get(mmc_queue *queue, float *out, const mmc_activation *in
 static mmc_status own_render(mmc_queue *queue, mmc_activation *out, const mmc_image_store *store,
                              const mmc_sample *samples) {
     mmc_cuda_deferral_drop(queue, out->data);
-    MMC_CUDA(mmc_cuda_render(out, store, samples, queue->precision, queue->stream));
+    MMC_CUDA(mmc_cuda_render(out, store, samples, queue->precision, queue->fault, queue->stream));
     return MMC_OK;
 }
 
