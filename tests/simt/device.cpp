@@ -145,7 +145,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
     const Gpu &g = gpu();
     *p = cudaDeviceProp();
     snprintf(p->name, sizeof p->name, "%s", machine().too_old ? "Tesla V100-SXM2-16GB" : g.name);
-    snprintf(p->uuid.bytes, sizeof p->uuid.bytes, "emulated-%d", device);
+    p->uuid.bytes[0] = char(device + 1);
     p->totalGlobalMem = device_memory();
     p->sharedMemPerBlock = gpu().smem_block;
     p->sharedMemPerBlockOptin = g.smem_optin;
