@@ -5,9 +5,11 @@
  *
  *     mmc_network *net;
  *     MMC_TRY(mmc_network_create(&net, be, model, MMC_NETWORK_EVAL, 256, 1));
- *     MMC_TRY(mmc_network_load(net, state));                  device vector (state_count); packs the weights
- *     MMC_TRY(mmc_network_render(net, &store, samples, 256)); device samples -> input slot
- *     MMC_TRY(mmc_network_forward(net));                      -> mmc_network_logits(net)
+ *     MMC_TRY(mmc_network_load(net, state, 1));               device vector (state_count); packs the weights
+ *     MMC_TRY(mmc_network_pass(net, &store, samples, 256));   device samples -> mmc_network_logits(net)
+ *
+ * Loads, passes and steps that come again with the same shapes and addresses are recorded and launched as a whole on
+ * backends that do so (runtime/recording.h); the results have the same bits. `samples` and labels may differ.
  */
 #ifndef MMC_RUNTIME_NETWORK_H
 #define MMC_RUNTIME_NETWORK_H
@@ -47,6 +49,22 @@ mmc_status mmc_network_images(mmc_network *net, const float *images, int n);
 
 /* Forward through all units and the head. STATS stops before the head. */
 mmc_status mmc_network_forward(mmc_network *net);
+
+/* Render and forward in one; EVAL and STATS. */
+mmc_status mmc_network_pass(mmc_network *net, const mmc_image_store *store, const mmc_sample *samples, int n);
+
+/* One batch of training; device memory. */
+typedef struct mmc_network_step_call {
+    const float *state; /* (state_count) */
+    const mmc_image_store *store;
+    const mmc_sample *samples; /* (n) */
+    const int32_t *labels;     /* (n) */
+    int n;
+    double *tally; /* out: sum of the losses, correct answers */
+} mmc_network_step_call;
+
+/* Load, render, forward, mean cross-entropy and backward in one: leaves statistics and gradient; TRAIN only. */
+mmc_status mmc_network_step(mmc_network *net, const mmc_network_step_call *call);
 
 /* Gradient of every parameter (parameter_count) from dlogits (n,K) in mmc_network_dlogits; TRAIN only. */
 mmc_status mmc_network_backward(mmc_network *net);

@@ -44,16 +44,16 @@ static mmc_status curves_open(learning_curves *c, mmc_backend *be, const mmc_mod
     const int batch = mmc_evaluator_batch(be, config->evaluation_batch > 0 ? config->evaluation_batch : 256);
     MMC_TRY(mmc_images_upload(&c->images, be, data, MMC_SPLIT_TEST));
     MMC_TRY(mmc_network_create(&c->net, be, model, MMC_NETWORK_EVAL, batch, 1));
-    return mmc_evaluator_create(&c->evaluator, be, c->net, batch, &c->images, data, MMC_SPLIT_TEST,
+    return mmc_evaluator_create(&c->evaluator, be, c->net, batch, 1, &c->images, data, MMC_SPLIT_TEST,
                                 1u << MMC_SET_NC | 1u << MMC_SET_C, NULL, config->seed);
 }
 
 static mmc_status curves_measure(learning_curves *c, const float *state, mmc_epoch_row *row) {
     mmc_score nc, cue;
     MMC_TRY(mmc_network_load(c->net, state, 1));
-    MMC_TRY(mmc_evaluator_run(c->evaluator, NULL, NULL));
-    MMC_TRY(mmc_evaluator_score(c->evaluator, MMC_SET_NC, &nc));
-    MMC_TRY(mmc_evaluator_score(c->evaluator, MMC_SET_C, &cue));
+    MMC_TRY(mmc_evaluator_run(c->evaluator, 1, NULL, NULL));
+    MMC_TRY(mmc_evaluator_score(c->evaluator, 0, MMC_SET_NC, &nc));
+    MMC_TRY(mmc_evaluator_score(c->evaluator, 0, MMC_SET_C, &cue));
     row->test_nc = nc.accuracy;
     row->test_c = cue.accuracy;
     return MMC_OK;

@@ -198,19 +198,13 @@ mmc_status mmc_trainer_begin_epoch(mmc_trainer *t, int epoch) {
 
 /* Mean cross-entropy of the batch at `state` in training mode, and its gradient. */
 static mmc_status gradient_at(mmc_trainer *t, const float *state, int64_t step) {
-    const int n = mmc_trainer_batch(t, step);
     const size_t first = (size_t)step * (size_t)t->batch;
-    MMC_TRY(mmc_network_load(t->net, state, 1));
-    MMC_TRY(mmc_network_render(t->net, &t->images.store, (const mmc_sample *)t->d_samples + first, n));
-    MMC_TRY(mmc_network_forward(t->net));
-    MMC_TRY(t->be->flat->loss(t->be->queue, &(mmc_loss_call){.n = n,
-                                                             .k = t->model->spec.classes,
-                                                             .tally = (double *)t->d_tally + 2 * step,
-                                                             .dlogits = mmc_network_dlogits(t->net),
-                                                             .gradient_scale = 1.0f / (float)n,
-                                                             .logits = mmc_network_logits(t->net),
-                                                             .labels = (const int32_t *)t->d_labels + first}));
-    return mmc_network_backward(t->net);
+    return mmc_network_step(t->net, &(mmc_network_step_call){.state = state,
+                                                             .store = &t->images.store,
+                                                             .samples = (const mmc_sample *)t->d_samples + first,
+                                                             .labels = (const int32_t *)t->d_labels + first,
+                                                             .n = mmc_trainer_batch(t, step),
+                                                             .tally = (double *)t->d_tally + 2 * step});
 }
 
 static mmc_status step_plain(mmc_trainer *t, int64_t step, double rate) {

@@ -76,7 +76,7 @@ void expect_point(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mod
     const mmc_model *model = c->model;
     c->config.bn = bn;
     mmc_point_plan *plan = nullptr;
-    check(mmc_point_plan_create(&plan, be, model, c->data.get(), &c->config));
+    check(mmc_point_plan_create(&plan, be, model, c->data.get(), &c->config, 1));
     std::unique_ptr<mmc_point_plan, void (*)(mmc_point_plan *)> owner(plan, mmc_point_plan_free);
 
     std::vector<std::unique_ptr<golden::Device<float>>> ends;
@@ -97,7 +97,7 @@ void expect_point(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mod
             golden::expect_near(path, std::string("gamma_t0.3/") + t.name, &values[t.offset], t.count);
     }
 
-    check(mmc_point_run(plan, gamma.get(), nullptr));
+    check(mmc_point_run(plan, gamma.get(), 1, nullptr));
     values = gamma.host();
     for (int i = 0; i < model->tensor_count; i++) {
         const mmc_tensor_info &t = model->tensors[i];
@@ -105,7 +105,7 @@ void expect_point(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mod
             golden::expect_near(path, mode + "/bn_t0.3/" + t.name, &values[t.offset], t.count);
     }
     mmc_evaluator *evaluator = mmc_point_evaluator(plan, MMC_SPLIT_TEST);
-    std::vector<float> logits = golden::download(be, mmc_evaluator_logits(evaluator),
+    std::vector<float> logits = golden::download(be, mmc_evaluator_logits(evaluator, 0),
                                                  static_cast<size_t>(mmc_evaluator_images(evaluator)) * 10);
     std::vector<int32_t> rows = golden::download(be, mmc_evaluator_rows(evaluator, MMC_SET_RC), 240);
     std::vector<float> rc;
@@ -114,7 +114,7 @@ void expect_point(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mod
     golden::expect_near(path, mode + "/logits_t0.3_RC", rc);
     for (int set = 0; set < MMC_SET_COUNT; set++) {
         mmc_score score;
-        check(mmc_point_score(plan, MMC_SPLIT_TEST, static_cast<mmc_set>(set), &score));
+        check(mmc_point_score(plan, 0, MMC_SPLIT_TEST, static_cast<mmc_set>(set), &score));
         expect_score(path, mode, set, 3, score);
     }
 }

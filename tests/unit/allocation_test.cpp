@@ -127,11 +127,11 @@ TEST_P(Allocation, PathPointsAllocateNothing) {
         config.bn = bn;
         mmc_point_plan *plan = nullptr;
         mmc_score score;
-        check(mmc_point_plan_create(&plan, be, model, &toy.data, &config));
-        check(mmc_point_run(plan, state.get(), nullptr));
+        check(mmc_point_plan_create(&plan, be, model, &toy.data, &config, 1));
+        check(mmc_point_run(plan, state.get(), 1, nullptr));
         const long before = allocations;
-        check(mmc_point_run(plan, state.get(), nullptr));
-        check(mmc_point_score(plan, MMC_SPLIT_TEST, MMC_SET_RI, &score));
+        check(mmc_point_run(plan, state.get(), 1, nullptr));
+        check(mmc_point_score(plan, 0, MMC_SPLIT_TEST, MMC_SET_RI, &score));
         EXPECT_EQ(allocations - before, 0) << mmc_bn_name(bn);
         mmc_point_plan_free(plan);
     }

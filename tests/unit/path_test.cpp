@@ -138,11 +138,11 @@ TEST_F(Path, SkippedBatchesWeighNothing) {
     ToyDataset many(MMC_DATASET_CIFAR10_BOX, 2 * (MMC_BN_MOMENTUM_BATCHES + 12) - 1, 31);
     config.bn_batch = 2;
     mmc_point_plan *plan = nullptr;
-    check(mmc_point_plan_create(&plan, be, model, &many.data, &config));
+    check(mmc_point_plan_create(&plan, be, model, &many.data, &config, 1));
     EXPECT_EQ(mmc_point_bn_skipped(plan), 12);
     EXPECT_EQ(mmc_point_bn_images(plan), 2 * MMC_BN_MOMENTUM_BATCHES - 1);
     golden::Device<float> fast(be, state[0]), full(be, state[0]);
-    check(mmc_point_run(plan, fast.get(), nullptr));
+    check(mmc_point_run(plan, fast.get(), 1, nullptr));
     mmc_point_plan_free(plan);
 
     golden::Network net(be, model, MMC_NETWORK_STATS, 2);
