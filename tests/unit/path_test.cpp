@@ -202,6 +202,96 @@ TEST_F(Path, SharedEndsAreEvaluatedOnce) {
     mmc_path_cache_free(cache);
 }
 
+TEST_F(Path, PointsEvaluatedTogetherGiveTheSameBits) {
+    ToyDataset small(MMC_DATASET_CIFAR10_BOX, 15, 7);
+    for (const char *provider : {"own", "reference"}) {
+        golden::Backend other(provider);
+        config.points = other->unit == mmc_own_unit_ops() ? 5 : 3;
+        for (mmc_bn_mode bn : {MMC_BN_MOMENTUM, MMC_BN_POOLED, MMC_BN_STORED}) {
+            config.bn = bn;
+            config.split_train = bn == MMC_BN_STORED && config.points == 5;
+            std::vector<mmc_path_row> alone;
+            for (int together : {1, 2, 11}) {
+                other->max_sets = together;
+                check(mmc_path_evaluate(&result, other, model, &small.data, &linear, &config, nullptr, nullptr));
+                const std::vector<mmc_path_row> now = rows(&result);
+                if (alone.empty())
+                    alone = now;
+                ASSERT_EQ(now.size(), alone.size());
+                for (size_t i = 0; i < now.size(); i++) {
+                    EXPECT_EQ(now[i].t, alone[i].t);
+                    expect_same(now[i], alone[i]);
+                }
+            }
+            if (config.points == 3)
+                break; // the reference is slow, and the procedure is not its business
+        }
+    }
+}
+
+TEST_F(Path, KnownPointsAreSkippedInGroupsToo) {
+    config.points = 4;
+    mmc_path_cache *cache = nullptr;
+    const std::vector<mmc_path_row> expected = path(linear);
+    for (int together : {1, 2, 3, 4}) {
+        be->max_sets = together;
+        check(mmc_path_cache_create(&cache));
+        std::vector<int64_t> forwards;
+        for (int again = 0; again < 2; again++) {
+            check(mmc_path_evaluate(&result, be, model, &toy.data, &linear, &config, cache, nullptr));
+            forwards.push_back(result.image_forwards);
+            const std::vector<mmc_path_row> now = rows(&result);
+            ASSERT_EQ(now.size(), expected.size());
+            for (size_t i = 0; i < now.size(); i++)
+                expect_same(now[i], expected[i]);
+        }
+        EXPECT_EQ(2 * forwards[1], forwards[0]) << "two ends of four points are known";
+        mmc_path_cache_free(cache);
+        /* A path back to where it started. */
+        check(mmc_path_cache_create(&cache));
+        mmc_curve closed = linear;
+        closed.point[1] = closed.point[0];
+        check(mmc_path_evaluate(&result, be, model, &toy.data, &closed, &config, cache, nullptr));
+        EXPECT_EQ(4 * result.image_forwards, 3 * forwards[0]);
+        const std::vector<mmc_path_row> same = rows(&result);
+        ASSERT_EQ(same.size(), expected.size());
+        expect_same(same[0], expected[0]);
+        expect_same(same[12], expected[0]);
+        mmc_path_cache_free(cache);
+    }
+}
+
+TEST_F(Path, FewerPointsTogetherWhereMemoryIsShort) {
+    static size_t limit;
+    static const mmc_memory_ops *real;
+    const std::vector<mmc_path_row> expected = path(linear);
+    real = be->memory;
+    mmc_memory_ops memory = *real;
+    memory.alloc = [](mmc_backend *b, void **out, size_t size) {
+        if (size > limit)
+            return mmc_fail(MMC_ERR_MEMORY, "out of memory: %zu bytes, there are %zu", size, limit);
+        return real->alloc(b, out, size);
+    };
+    limit = SIZE_MAX;
+    mmc_network *net = nullptr;
+    for (int sets = 1; sets <= 2; sets++) { /* room for the activations of one point, not of two */
+        check(mmc_network_create(&net, be, model, MMC_NETWORK_EVAL, config.batch, sets));
+        const size_t bytes = mmc_network_memory_used(net).activations_bytes;
+        limit = sets == 1 ? bytes : (limit + bytes) / 2;
+        mmc_network_free(net);
+    }
+    be->memory = &memory;
+    be->max_sets = 3;
+    const std::vector<mmc_path_row> now = path(linear);
+    ASSERT_EQ(now.size(), expected.size());
+    for (size_t i = 0; i < now.size(); i++)
+        expect_same(now[i], expected[i]);
+    limit = 1000;
+    EXPECT_EQ(mmc_path_evaluate(&result, be, model, &toy.data, &linear, &config, nullptr, nullptr), MMC_ERR_MEMORY);
+    mmc_path_result_close(&result);
+    be->memory = real;
+}
+
 TEST_F(Path, DominoesAndGivenDraws) {
     ToyDataset dominoes(MMC_DATASET_DOMINOES, 21, 13);
     golden::Model tall(MMC_ARCH_VGG13, 4, 10, 64);
@@ -248,6 +338,18 @@ TEST_F(Path, RowsAndProgressArriveAndInterruptionStops) {
     EXPECT_EQ(mmc_path_evaluate(&result, be, model, &toy.data, &linear, &config, nullptr, &hooks), MMC_ERR_INTERRUPTED);
     mmc_path_result_close(&result);
     EXPECT_EQ(seen.rows, 4);
+    /* Two points at once: the rows of a group come together, and the last point is on its own. */
+    be->max_sets = 2;
+    seen = Seen();
+    check(mmc_path_evaluate(&result, be, model, &toy.data, &linear, &config, nullptr, &hooks));
+    mmc_path_result_close(&result);
+    EXPECT_EQ(seen.rows, 12);
+    EXPECT_EQ(seen.done, seen.total);
+    seen = Seen();
+    seen.stop = true;
+    EXPECT_EQ(mmc_path_evaluate(&result, be, model, &toy.data, &linear, &config, nullptr, &hooks), MMC_ERR_INTERRUPTED);
+    mmc_path_result_close(&result);
+    EXPECT_EQ(seen.rows, 8);
 }
 
 TEST_F(Path, SummaryFollowsItsWords) {
