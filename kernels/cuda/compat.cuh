@@ -75,6 +75,13 @@ __device__ __forceinline__ uint32_t mmc_to_bf16x2(float low, float high) {
 }
 #endif
 
+// Before a loop of constant length whose arrays are to lie in registers.
+#ifdef __CUDACC__
+#define MMC_UNROLL _Pragma("unroll")
+#else
+#define MMC_UNROLL
+#endif
+
 // A bf16 element; 16 bits of memory, exact as float.
 struct mmc_bf16 {
     uint16_t bits;
