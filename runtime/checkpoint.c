@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 80, METADATA_MAX = 8 };
+enum { NAME_BYTES = 80, METADATA_MAX = 10 };
 static const char tracked_suffix[] = ".num_batches_tracked"; /* PyTorch's counters: no part of the function computed */
 
 /* ---- which tensors belong to which state ---- */
@@ -230,6 +230,8 @@ static mmc_status read_open_file(mmc_checkpoint *out, const mmc_safetensors *fil
         MMC_TRY(load_state(&out->state, file, out->model, -1, path));
     for (int k = 0; k < g.bends; k++, out->bends++)
         MMC_TRY(load_state(&out->bend[k], file, out->model, g.first_bend + k, path));
+    MMC_TRY(metadata_number(out->bends, file, "bends", path));
+    copy_metadata(out->curve, sizeof out->curve, file, "curve");
     copy_metadata(out->dataset, sizeof out->dataset, file, "dataset");
     copy_metadata(out->seed, sizeof out->seed, file, "seed");
     copy_metadata(out->job, sizeof out->job, file, "job");
@@ -292,13 +294,16 @@ mmc_status mmc_checkpoint_write(const char *path, const mmc_checkpoint *c) {
     for (int k = 0; k < c->bends; k++, at += each)
         describe(tensors + at, names + at, model, c->bend[k], k);
 
-    char width[16], classes[16];
+    char width[16], classes[16], bends[16];
     snprintf(width, sizeof width, "%d", model->spec.width);
     snprintf(classes, sizeof classes, "%d", model->spec.classes);
     const char *keys[METADATA_MAX] = {"arch", "width", "classes"};
     const char *values[METADATA_MAX] = {mmc_arch_name(model->spec.arch), width, classes};
     size_t count = 3;
-    const char *more[][2] = {{"dataset", c->dataset}, {"seed", c->seed}, {"job", c->job}, {"program", c->program}};
+    snprintf(bends, sizeof bends, "%d", c->bends);
+    const char *more[][2] = {{"curve", c->curve},     {"bends", c->curve[0] ? bends : ""},
+                             {"dataset", c->dataset}, {"seed", c->seed},
+                             {"job", c->job},         {"program", c->program}};
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
         if (more[i][1][0]) {
             keys[count] = more[i][0];

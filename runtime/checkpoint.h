@@ -22,6 +22,8 @@ typedef struct mmc_checkpoint {
     float *state;                        /* (model->state_count), f32 */
     int bends;                           /* tensors mid.K.NAME: number of bends; 0: a plain model */
     float *bend[MMC_BENDS_MAX];          /* each (state_count) */
+    char curve[16];                      /* kind of the curve that the bends were trained for; "" where the file does
+                                            not say */
     char dataset[32];                    /* "" where the file does not say */
     char seed[24], job[72], program[64]; /* metadata as text; "" where missing */
 } mmc_checkpoint;
@@ -29,7 +31,7 @@ typedef struct mmc_checkpoint {
 /* Reads and validates a file: architecture, width and classes from names and shapes; F16, BF16, F64 converted;
  * `*.num_batches_tracked` ignored; a file with bends only (midpoints) has state == bend[0]'s values in `state` left
  * NULL. Errors: MMC_ERR_MISSING, MMC_ERR_FORMAT (lying header), MMC_ERR_MISMATCH (neither network; an extra or missing
- * tensor, named; NaN or infinity in a tensor, named). */
+ * tensor, named; NaN or infinity in a tensor, named; metadata that contradicts the tensors). */
 mmc_status mmc_checkpoint_read(mmc_checkpoint *out, const char *path);
 
 /* Writes state and bends to a temporary name beside `path`, syncs, renames. Nothing is left behind on failure. */

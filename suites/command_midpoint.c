@@ -2,6 +2,7 @@
 #include "suites/command.h"
 #include "suites/training.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ mmc_status mmc_command_midpoint(const mmc_options *options, mmc_output *out) {
     MMC_GOTO(cleanup, mmc_training_run(&result, &training));
     /* the checkpoint borrows model and bends: it is not closed */
     mmc_checkpoint checkpoint = {.model = a.model, .bends = options->bends};
+    snprintf(checkpoint.curve, sizeof checkpoint.curve, "%s", mmc_curve_name(curve.kind));
     for (int k = 0; k < options->bends; k++)
         checkpoint.bend[k] = result.state + (size_t)k * count;
     MMC_GOTO(cleanup, mmc_training_save(&checkpoint, &training));

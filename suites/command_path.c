@@ -35,9 +35,37 @@ static mmc_status read_bends(mmc_curve *curve, mmc_checkpoint *mids, const mmc_o
     return MMC_OK;
 }
 
-/* The kind of curve: as given, else what the number of bends says. */
-static mmc_status choose_kind(mmc_curve *curve, const mmc_options *options) {
+/* The kind of curve that the bends say they were trained for; MMC_CURVE_COUNT where none says. */
+static mmc_status recorded_kind(mmc_curve_kind *out, const mmc_checkpoint *mids, const mmc_options *options) {
+    *out = MMC_CURVE_COUNT;
+    for (int i = 0; i < options->mid.count; i++) {
+        const char *path = options->mid.items[i];
+        if (!mids[i].curve[0])
+            continue;
+        if (options->mid.count > 1)
+            return mmc_fail(MMC_ERR_MISMATCH,
+                            "--mid %s: it holds all %d bends of a %s curve; it is given alone, not with other bends",
+                            path, mids[i].bends, mids[i].curve);
+        if (mmc_curve_parse(out, mids[i].curve) != MMC_OK)
+            return mmc_fail(MMC_ERR_MISMATCH,
+                            "--mid %s: its bends were trained for a curve '%s', which is not known here", path,
+                            mids[i].curve);
+        if (mmc_option_given(options, MMC_OPTION_CURVE) && options->curve != (int)*out)
+            return mmc_fail(MMC_ERR_MISMATCH, "--mid %s: its bends were trained for a %s curve, not for --curve %s",
+                            path, mids[i].curve, mmc_curve_name((mmc_curve_kind)options->curve));
+    }
+    return MMC_OK;
+}
+
+/* The kind of curve: as given, else what the bends' file says, else what their number says. */
+static mmc_status choose_kind(mmc_curve *curve, const mmc_checkpoint *mids, const mmc_options *options) {
     int bends = curve->count - 2;
+    mmc_curve_kind recorded;
+    MMC_TRY(recorded_kind(&recorded, mids, options));
+    if (recorded != MMC_CURVE_COUNT) {
+        curve->kind = recorded;
+        return MMC_OK;
+    }
     if (!mmc_option_given(options, MMC_OPTION_CURVE)) {
         if (bends > 1)
             return mmc_fail(MMC_ERR_USAGE, "--mid: %d bends fit --curve polyline and --curve bezier; say which", bends);
@@ -114,7 +142,7 @@ mmc_status mmc_command_path(const mmc_options *options, mmc_output *out) {
     curve.point[curve.count++] = a.state;
     MMC_GOTO(cleanup, read_bends(&curve, mids, options, &a, path_a));
     curve.point[curve.count++] = b.state;
-    MMC_GOTO(cleanup, choose_kind(&curve, options));
+    MMC_GOTO(cleanup, choose_kind(&curve, mids, options));
     MMC_GOTO(cleanup, mmc_inputs_dataset(&kind, options, (const mmc_checkpoint *const[]){&a, &b}, 2));
     MMC_GOTO(cleanup, mmc_inputs_fit(&a, path_a, kind));
     MMC_GOTO(cleanup,

@@ -124,6 +124,7 @@ static mmc_status result_write(const mmc_execution *x, const mmc_job *job, mmc_m
     if (job->kind == MMC_JOB_MIDPOINT) {
         c.bends = 1;
         c.bend[0] = result->state;
+        snprintf(c.curve, sizeof c.curve, "%s", mmc_curve_name(MMC_CURVE_QUADRATIC));
     } else {
         c.state = result->state;
     }

@@ -327,10 +327,13 @@ TEST_F(Commands, MidpointTrainsBendsThatPathTakes) {
     EXPECT_TRUE(contains(keys, "mid.1.conv1.weight")) << keys;
     EXPECT_FALSE(fs::exists(mid + ".state"));
 
-    Result both = run({"path", theta_c(), theta_nc(), "--mid", mid, "--curve", "polyline", "--points", "2", "--sets",
-                       "NC", "--data", data(), "--json", "--limit-train", "16"});
+    Result both = run({"path", theta_c(), theta_nc(), "--mid", mid, "--points", "2", "--sets", "NC", "--data", data(),
+                       "--json", "--limit-train", "16"});
     EXPECT_EQ(both.code, 0) << both.err;
-    expect_refusal(run({"path", theta_c(), theta_nc(), "--mid", mid, "--data", data()}), 2, {"2 bends", "polyline"});
+    expect_refusal(run({"path", theta_c(), theta_nc(), "--mid", mid, "--curve", "polyline", "--data", data()}), 2,
+                   {mid, "bezier", "--curve polyline"});
+    expect_refusal(run({"path", theta_c(), theta_nc(), "--mid", mid, "--mid", theta_c(), "--data", data()}), 2,
+                   {mid, "2 bends", "alone"});
     // a plain checkpoint is one bend: at t = .5 a polyline through it is the model itself
     Words tail = {"--sets", "NC", "--data", data(), "--json"};
     Words through = {"path", theta_c(), theta_c(), "--mid", theta_nc(), "--curve", "polyline", "--points", "3"};

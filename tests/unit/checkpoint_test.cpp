@@ -120,9 +120,25 @@ TEST(Checkpoint, BendsAloneHaveNoState) {
     ASSERT_EQ(mmc_checkpoint_read(&b, dir.path("c").c_str()), MMC_OK) << mmc_error_message();
     EXPECT_EQ(b.state, nullptr);
     EXPECT_EQ(b.bends, 2);
+    EXPECT_STREQ(b.curve, "");
     Checkpoint c;
     ASSERT_EQ(Editable(MMC_ARCH_RESNET18, "mid.1.").read(&c), MMC_OK) << mmc_error_message(); // counted from one
     EXPECT_EQ(c.bends, 1);
+}
+
+TEST(Checkpoint, BendsSayWhichCurveTheyBelongTo) {
+    TemporaryFolder dir;
+    Checkpoint a, b, c;
+    make(&a, MMC_ARCH_VGG13, 4, 10, 3, false);
+    snprintf(a.curve, sizeof a.curve, "bezier");
+    ASSERT_EQ(mmc_checkpoint_write(dir.path("c").c_str(), &a), MMC_OK);
+    ASSERT_EQ(mmc_checkpoint_read(&b, dir.path("c").c_str()), MMC_OK) << mmc_error_message();
+    EXPECT_STREQ(b.curve, "bezier");
+    EXPECT_EQ(b.bends, 3);
+    Editable e(MMC_ARCH_RESNET18, "mid.0.");
+    e.metadata["bends"] = "2";
+    EXPECT_EQ(e.read(&c), MMC_ERR_MISMATCH);
+    EXPECT_NE(strstr(mmc_error_message(), "bends 2"), nullptr) << mmc_error_message();
 }
 
 TEST(Checkpoint, DominoesAreSixtyFourRowsHigh) {
