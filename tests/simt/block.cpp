@@ -256,8 +256,11 @@ std::string place() {
     }
     char text[400];
     uint3 b = block.index, t = current->tid;
-    snprintf(text, sizeof text, " [%s, block %u,%u,%u, thread %u,%u,%u]", block.call.name, b.x, b.y, b.z, t.x, t.y,
-             t.z);
+    std::string name = block.call.name;
+    if (name[0] == '(') { // a template's name stands in parentheses in MMC_LAUNCH
+        name = name.substr(1, name.size() - 2);
+    }
+    snprintf(text, sizeof text, " [%s, block %u,%u,%u, thread %u,%u,%u]", name.c_str(), b.x, b.y, b.z, t.x, t.y, t.z);
     return text;
 }
 
@@ -274,7 +277,7 @@ int barrier_and(int predicate) {
     return barrier_at(!predicate, __builtin_return_address(0)) == 0;
 }
 
-uint64_t meet(const char *what, unsigned mask, uint64_t value, int source, Work work, const void *pc) {
+uint64_t meet(const char *what, unsigned mask, uint64_t value, int source, Joint work, const void *pc) {
     Fiber &me = *current;
     int warp = me.index / kWarp, lane = me.index % kWarp, first = warp * kWarp;
     int lanes = std::min(kWarp, block.threads - first);

@@ -54,8 +54,8 @@ struct Meeting {
     uint64_t result[kWarp]; // what each lane gets; set to its own value before `work`
     int source[kWarp];
 };
-using Work = void (*)(Meeting &);
-uint64_t meet(const char *what, unsigned mask, uint64_t value, int source, Work work, const void *pc);
+using Joint = void (*)(Meeting &);
+uint64_t meet(const char *what, unsigned mask, uint64_t value, int source, Joint work, const void *pc);
 
 // ---- shadow.cpp
 extern bool checking; // some object of the program is instrumented

@@ -41,7 +41,7 @@
 
 #define MMC_DYN_SHARED(T, name) T *name = static_cast<T *>(simt::dynamic_shared())
 #define MMC_LAUNCH(kernel, grid, block, shared, stream, ...)                                                           \
-    simt::launch(#kernel, kernel, grid, block, shared, stream, __VA_ARGS__)
+    simt::launch(#kernel, kernel, grid, block, shared, stream __VA_OPT__(, ) __VA_ARGS__)
 
 namespace simt {
 // `const`: the indices of a fiber never change, so that the compiler may keep them across barriers.

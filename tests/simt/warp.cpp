@@ -254,7 +254,7 @@ void ldmatrix_x4(uint32_t *d, const void *row, bool transpose) {
 }
 namespace {
 // Tensor instructions need the whole warp.
-void mma(const char *what, float *d, const uint32_t *a, const uint32_t *b, Work work, const void *pc) {
+void mma(const char *what, float *d, const uint32_t *a, const uint32_t *b, Joint work, const void *pc) {
     if (block.threads - warp_start() < kWarp) {
         stop("%s in a warp of %d lanes at %s", what, block.threads - warp_start(), source_line(pc).c_str());
     }
