@@ -1,5 +1,5 @@
 // The GPU that is emulated, and the launches that it refuses.
-#include "tests/simt/core.h"
+#include "tests/simt/host.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -24,7 +24,16 @@ const Gpu gpus[] = {
     {"4090", "NVIDIA GeForce RTX 4090", 8, 9, 128, 2520000, 10501000, 384, 48 * KiB, 99 * KiB, 100 * KiB, 72 * MiB,
      24 * GiB, 1536, 24, 65536},
 };
-std::map<const void *, size_t> dynamic_limits;
+// By device and kernel: what is set on one device does not hold on another, nor on the next machine.
+std::map<std::pair<int, const void *>, size_t> dynamic_limits;
+const Gpu *machine;
+auto find_limit(const void *kernel) {
+    if (machine != &gpu()) {
+        dynamic_limits.clear();
+        machine = &gpu();
+    }
+    return dynamic_limits.find({device_current(), kernel});
+}
 } // namespace
 
 const Gpu &gpu() {
@@ -42,12 +51,13 @@ cudaError_t set_dynamic_limit(const void *kernel, int bytes) {
     if (bytes < 0 || static_cast<size_t>(bytes) + fixed > gpu().smem_optin) {
         return cudaErrorInvalidValue;
     }
-    dynamic_limits[kernel] = static_cast<size_t>(bytes);
+    find_limit(kernel);
+    dynamic_limits[{device_current(), kernel}] = static_cast<size_t>(bytes);
     return cudaSuccess;
 }
 
 size_t dynamic_limit(const void *kernel) {
-    auto i = dynamic_limits.find(kernel);
+    auto i = find_limit(kernel);
     size_t fixed = kernel_symbols(kernel).shared_bytes, plain = gpu().smem_block;
     return i != dynamic_limits.end() ? i->second : fixed < plain ? plain - fixed : 0;
 }
