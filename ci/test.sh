@@ -2,24 +2,26 @@
 # Runs every test and check of the project on this machine, from any folder, installing what is missing first.
 #
 #     bash ci/test.sh            everything (all labels but `slow`)
-#     bash ci/test.sh STAGE...   some of: checks release clang minimal asan tidy
+#     bash ci/test.sh STAGE...   some of: checks release clang minimal asan cuda tidy
 #
 #   checks    format, layers, links of the documentation, scripts
 #   release   gcc, warnings are errors; every test
 #   clang     the same sources by clang; unit tests and the headers alone
-#   minimal   without oneDNN; unit, parity and golden tests
+#   minimal   without oneDNN and CUDA; unit, parity and golden tests
 #   asan      address and undefined-behaviour sanitizers; every test
+#   cuda      nvcc compiles and links the CUDA backend, kernels as in docs/kernels.csv; left out where there is no nvcc
 #   tidy      clang-tidy over the library and the program
 #
 # A failed stage does not hide the next ones; the summary at the end names stage, seconds, tests and skips with reasons.
 # MMC_JOBS sets the number of jobs (default: all cores), MMC_TEST_TIMEOUT the seconds a single test may take (300).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 export -n MMC_TEST_TIMEOUT 2>/dev/null || true
-stages=(checks release clang minimal asan tidy)
+nvcc=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc || true)
+stages=(checks release clang minimal asan ${nvcc:+cuda} tidy)
 [ $# -eq 0 ] || stages=("$@")
 for stage in "${stages[@]}"; do
-    [[ $stage =~ ^(checks|release|clang|minimal|asan|tidy)$ ]] || {
-        echo "test.sh: no stage '$stage'; there are: checks release clang minimal asan tidy" >&2
+    [[ $stage =~ ^(checks|release|clang|minimal|asan|cuda|tidy)$ ]] || {
+        echo "test.sh: no stage '$stage'; there are: checks release clang minimal asan cuda tidy" >&2
         exit 2
     }
 done
@@ -77,6 +79,10 @@ stage_asan() {
     tests asan
 }
 
+stage_cuda() {
+    bash ci/cuda-compile.sh
+}
+
 stage_tidy() {
     [ -e build/clang/compile_commands.json ] || cmake --preset clang >/dev/null
     bash ci/tidy.sh
@@ -104,6 +110,7 @@ passed=0 failed=0 skipped=0
 echo
 say "summary of ci/test.sh"
 printf '%s\n' "${summary[@]}"
+[ -n "$nvcc" ] || echo "cuda     skipped: no nvcc in PATH, CUDA_HOME or /usr/local/cuda; the CUDA backend was not compiled by it"
 for file in "$results"/*.xml; do
     [ -e "$file" ] || continue
     read -r p f s < <(awk '/<testcase /{ n["run"] += /status="run"/; n["fail"] += /status="fail"/; n["skip"] += /status="(notrun|disabled)"/ }

@@ -2,6 +2,7 @@
 option(MMC_TESTS "Build the tests (needs GoogleTest)" ON)
 option(MMC_WERROR "Treat warnings as errors" ON)
 option(MMC_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+option(MMC_CUDA_GATE "Keep what nvcc says and makes of the kernels, for ci/cuda-compile.sh" OFF)
 set(MMC_ONEDNN AUTO CACHE STRING "oneDNN provider: AUTO, ON or OFF")
 set(MMC_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
 set_property(CACHE MMC_ONEDNN PROPERTY STRINGS AUTO ON OFF)

@@ -10,7 +10,7 @@ namespace {
 
 enum { BLOCK = 256 };
 
-__global__ void start_kernel(unsigned *counters, int count, unsigned *fault) {
+__global__ void __launch_bounds__(BLOCK) start_kernel(unsigned *counters, int count, unsigned *fault) {
     const int i = static_cast<int>(blockIdx.x) * BLOCK + static_cast<int>(threadIdx.x);
     if (i < count)
         counters[i] = 0;
