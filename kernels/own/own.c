@@ -2,6 +2,7 @@
 #include "kernels/own/own.h"
 
 #include "kernels/assign.h"
+#include "kernels/correlation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,24 +12,30 @@ typedef struct own_variant {
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
     const mmc_assign_ops *assign;
+    const mmc_correlation_ops *correlation;
 } own_variant;
 
 extern const mmc_unit_ops mmc_own_unit_table_baseline;
 extern const mmc_flat_ops mmc_own_flat_table_baseline;
 extern const mmc_assign_ops mmc_own_assign_table_baseline;
+extern const mmc_correlation_ops mmc_own_correlation_table_baseline;
 #ifdef MMC_OWN_X86
 extern const mmc_unit_ops mmc_own_unit_table_avx512, mmc_own_unit_table_avx2;
 extern const mmc_flat_ops mmc_own_flat_table_avx512, mmc_own_flat_table_avx2;
 extern const mmc_assign_ops mmc_own_assign_table_avx512, mmc_own_assign_table_avx2;
+extern const mmc_correlation_ops mmc_own_correlation_table_avx512, mmc_own_correlation_table_avx2;
 #endif
 
 /* Best first. */
 static const own_variant own_variants[] = {
 #ifdef MMC_OWN_X86
-    {"avx512", &mmc_own_unit_table_avx512, &mmc_own_flat_table_avx512, &mmc_own_assign_table_avx512},
-    {"avx2", &mmc_own_unit_table_avx2, &mmc_own_flat_table_avx2, &mmc_own_assign_table_avx2},
+    {"avx512", &mmc_own_unit_table_avx512, &mmc_own_flat_table_avx512, &mmc_own_assign_table_avx512,
+     &mmc_own_correlation_table_avx512},
+    {"avx2", &mmc_own_unit_table_avx2, &mmc_own_flat_table_avx2, &mmc_own_assign_table_avx2,
+     &mmc_own_correlation_table_avx2},
 #endif
-    {"baseline", &mmc_own_unit_table_baseline, &mmc_own_flat_table_baseline, &mmc_own_assign_table_baseline},
+    {"baseline", &mmc_own_unit_table_baseline, &mmc_own_flat_table_baseline, &mmc_own_assign_table_baseline,
+     &mmc_own_correlation_table_baseline},
 };
 enum { OWN_VARIANTS = sizeof own_variants / sizeof own_variants[0] };
 
@@ -79,4 +86,9 @@ const mmc_flat_ops *mmc_own_flat_ops(void) {
 const mmc_assign_ops *mmc_own_assign_ops(void) {
     const own_variant *v = variant_choose();
     return v ? v->assign : NULL;
+}
+
+const mmc_correlation_ops *mmc_own_correlation_ops(void) {
+    const own_variant *v = variant_choose();
+    return v ? v->correlation : NULL;
 }
