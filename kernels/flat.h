@@ -7,6 +7,7 @@
 #ifndef MMC_KERNELS_FLAT_H
 #define MMC_KERNELS_FLAT_H
 
+#include "kernels/class_means.h"
 #include "runtime/status.h"
 #include "runtime/tensor.h"
 
@@ -71,6 +72,9 @@ typedef struct mmc_flat_ops {
                            const float *positions, size_t count, int images);
     mmc_status (*pool_finish)(mmc_queue *queue, float *running, const double *sum, const int32_t *partner,
                               const float *positions, size_t count, int64_t images);
+
+    /* How far the class means of two batches lie apart, and the gradient (kernels/class_means.h). [SPEC 3] */
+    mmc_status (*class_means)(mmc_queue *queue, const mmc_class_means_call *call);
 } mmc_flat_ops;
 
 const mmc_flat_ops *mmc_reference_flat_ops(void);

@@ -53,6 +53,11 @@ static mmc_status pool_finish(mmc_queue *queue, float *out, const double *sum, c
     return MMC_OK;
 }
 
+static mmc_status class_means(mmc_queue *queue, const mmc_class_means_call *call) {
+    MMC_CUDA(mmc_cuda_class_means(call, queue->counters, queue->stream));
+    return MMC_OK;
+}
+
 const mmc_flat_ops *mmc_cuda_flat_ops(void) {
     static const mmc_flat_ops ops = {
         .name = "own",
@@ -64,6 +69,7 @@ const mmc_flat_ops *mmc_cuda_flat_ops(void) {
         .running = running,
         .pool_add = pool_add,
         .pool_finish = pool_finish,
+        .class_means = class_means,
     };
     return &ops;
 }

@@ -22,6 +22,8 @@ cudaError_t mmc_cuda_head_backward(const mmc_head_backward_call *call, cudaStrea
  * 0..K-1 is a fault; its loss and gradient are NaN, its answer is wrong. */
 cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, unsigned *fault, cudaStream_t stream);
 
+cudaError_t mmc_cuda_class_means(const mmc_class_means_call *call, unsigned *counters, cudaStream_t stream);
+
 enum { MMC_CUDA_ENDS_MAX = 24 };
 
 /* ends <= MMC_CUDA_ENDS_MAX. The same bits as the provider own of the CPU. */

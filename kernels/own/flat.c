@@ -194,6 +194,7 @@ static mmc_status own_pool_finish(mmc_queue *queue, float *running, const double
     return MMC_OK;
 }
 
+extern mmc_status OWN(class_means)(mmc_queue *queue, const mmc_class_means_call *call);
 extern const mmc_flat_ops OWN(flat_table);
 const mmc_flat_ops OWN(flat_table) = {
     .name = "own",
@@ -205,4 +206,5 @@ const mmc_flat_ops OWN(flat_table) = {
     .running = own_running,
     .pool_add = own_pool_add,
     .pool_finish = own_pool_finish,
+    .class_means = OWN(class_means),
 };

@@ -77,6 +77,7 @@ const mmc_flat_ops *mmc_reference_flat_ops(void) {
         .running = running,
         .pool_add = pool_add,
         .pool_finish = pool_finish,
+        .class_means = mmc_reference_class_means,
     };
     return &ops;
 }
