@@ -59,9 +59,11 @@ static mmc_status open_queue(mmc_cuda_state *state) {
 static void close_backend(mmc_backend *be) {
     mmc_cuda_state *state = mmc_cuda_state_of(be);
     mmc_queue *q = &state->queue;
+    mmc_graph *unfinished = NULL;
     (void)cudaSetDevice(q->device);
-    if (q->stream)
-        (void)cudaStreamSynchronize(q->stream);
+    if (state->recording && be->graph->end(be, &unfinished) == MMC_OK)
+        be->graph->free(be, unfinished);
+    mmc_cuda_wait_idle(q);
     mmc_cudnn_detach(q);
     mmc_cuda_stage_close(&state->stage);
     (void)cudaFreeHost(state->fault_seen);

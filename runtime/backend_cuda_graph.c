@@ -27,13 +27,13 @@ static mmc_status graph_end(mmc_backend *be, mmc_graph **out) {
     if (!state->recording)
         return mmc_fail(MMC_ERR_USAGE, "graph->end without graph->begin");
     state->recording = false;
-    MMC_TRY(mmc_backend_cuda_select(be));
-    MMC_CUDA(cudaStreamEndCapture(state->queue.stream, &recorded));
+    MMC_CUDA(cudaStreamEndCapture(state->queue.stream, &recorded)); /* first, or the stream stays a recording one */
     graph = calloc(1, sizeof *graph);
     if (!graph) {
         status = mmc_fail(MMC_ERR_MEMORY, "out of memory for a recorded step");
         goto cleanup;
     }
+    MMC_GOTO(cleanup, mmc_backend_cuda_select(be));
     MMC_GOTO(cleanup, mmc_cuda_status(cudaGraphInstantiate(&graph->exec, recorded, 0), "cudaGraphInstantiate", __FILE__,
                                       __LINE__));
     *out = graph;
@@ -55,7 +55,7 @@ static void graph_free(mmc_backend *be, mmc_graph *graph) {
     if (!graph)
         return;
     (void)mmc_backend_cuda_select(be);
-    (void)cudaStreamSynchronize(be->queue->stream); /* it may be running */
+    mmc_cuda_wait_idle(be->queue); /* it may be running */
     (void)cudaGraphExecDestroy(graph->exec);
     (void)cudaGetLastError();
     free(graph);

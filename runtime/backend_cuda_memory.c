@@ -73,6 +73,12 @@ static mmc_status wait(mmc_backend *be) {
     return mmc_fail(MMC_ERR_DEVICE, "a kernel reported the unknown fault %u", fault);
 }
 
+void mmc_cuda_wait_idle(const mmc_queue *queue) {
+    if (queue->stream && cudaStreamSynchronize(queue->stream) != cudaSuccess)
+        (void)cudaDeviceSynchronize();
+    (void)cudaGetLastError();
+}
+
 static mmc_status memory_sync(mmc_backend *be) {
     MMC_TRY(refuse_recording(be, "a wait"));
     MMC_TRY(mmc_backend_cuda_select(be));

@@ -14,7 +14,7 @@ extern "C" {
 
 enum {
     MMC_CUDA_CAPABILITY_MIN = 80,
-    MMC_CUDA_STAGE_BYTES = 4 << 20, /* of one half */
+    MMC_CUDA_STAGE_BYTES = 1 << 20, /* of one half */
     MMC_CUDA_STAGE_HALVES = 2
 };
 
@@ -44,6 +44,9 @@ mmc_status mmc_cuda_device_find(struct cudaDeviceProp *out, int index);
 /* The stage of a device that is current; mmc_cuda_stage_close takes one that is partly open. */
 mmc_status mmc_cuda_stage_open(mmc_cuda_stage *stage);
 void mmc_cuda_stage_close(mmc_cuda_stage *stage);
+
+/* Waits for the queue's work before something that it uses is freed; what failed was or will be said elsewhere. */
+void mmc_cuda_wait_idle(const mmc_queue *queue);
 
 const mmc_memory_ops *mmc_cuda_memory_ops(void);
 const mmc_graph_ops *mmc_cuda_graph_ops(void);
