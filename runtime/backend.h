@@ -57,12 +57,15 @@ typedef struct mmc_graph_ops {
     void (*free)(mmc_backend *be, mmc_graph *graph); /* NULL is fine */
 } mmc_graph_ops;
 
+struct mmc_timer_ops; /* runtime/timer.h */
+
 struct mmc_backend {
     const mmc_memory_ops *memory;
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
     const mmc_graph_ops *graph; /* NULL: work is never recorded */
-    mmc_queue *queue;           /* first argument of every operation */
+    const struct mmc_timer_ops *timer; /* NULL: nothing can be timed here */
+    mmc_queue *queue; /* first argument of every operation */
     void (*close)(mmc_backend *be);
     void *state;       /* the backend's own */
     char name[8];      /* "cpu", "cuda" */

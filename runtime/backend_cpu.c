@@ -4,6 +4,7 @@
 
 #include "kernels/onednn/onednn.h"
 #include "kernels/own/own.h"
+#include "runtime/timer.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -157,6 +158,7 @@ mmc_status mmc_backend_cpu_open(mmc_backend **out, const mmc_backend_options *op
         return status;
     }
     be->memory = &memory_ops;
+    be->timer = mmc_timer_cpu_ops();
     be->close = close_backend;
     be->threads = options->threads ? options->threads : cores_allowed();
     be->max_sets = 1;

@@ -1,4 +1,5 @@
 #include "kernels/unit.h"
+#include "suites/bench_cases.h"
 #include "suites/command.h"
 #include "suites/suite.h"
 
@@ -28,17 +29,6 @@ static const thing methods[] = {
     {"quadratic", "a quadratic Bezier curve whose one bend is trained (midpoint, path)", "Figures 4, 14-19"},
     {"polyline", "a chain of straight lines through trained bends (midpoint, path)", "not in the paper"},
     {"bezier", "a Bezier curve with several trained bends (midpoint, path)", "not in the paper"},
-};
-
-static const thing operations[] = {
-    {"unit", "convolution, batch norm, residual and ReLU as one: forward, folded, backward", "every network"},
-    {"render", "a counterfactual image from raw pixels and a cue", "Figures 7-9"},
-    {"pool", "mean over space: the penultimate representation", "every network"},
-    {"linear", "the head: logits and their gradients", "every network"},
-    {"cross-entropy", "mean loss, its gradient and the count of correct answers", "every accuracy and loss"},
-    {"interpolate", "a point of a curve from its control points", "Figures 4, 14-19"},
-    {"bn-estimate", "running or pooled batch norm statistics of a path point", "Figures 4, 14-19"},
-    {"sgd", "momentum and weight decay on every parameter", "every training"},
 };
 
 static void print(mmc_output *out, const char *kind, const thing *t) {
@@ -89,7 +79,11 @@ static void list_backends(mmc_output *out) {
 }
 
 static void list_operations(mmc_output *out) {
-    PRINT_ALL(out, "ops", operations);
+    for (int op = 0; op < MMC_BENCH_OP_COUNT; op++) {
+        const thing t = {mmc_bench_op_name((mmc_bench_op)op), mmc_bench_op_text((mmc_bench_op)op),
+                         mmc_bench_op_paper((mmc_bench_op)op)};
+        print(out, "ops", &t);
+    }
 }
 
 mmc_status mmc_command_list(const mmc_options *options, mmc_output *out) {

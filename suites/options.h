@@ -29,6 +29,7 @@ extern "C" {
     X(MIDPOINT, "midpoint", "train the bends of a curve between two checkpoints")                                      \
     X(EVAL, "eval", "accuracy and loss of one model on the counterfactual sets")                                       \
     X(PATH, "path", "accuracy and loss along a path between two checkpoints")                                          \
+    X(BENCH, "bench", "throughput of every operation and of path evaluation")                                          \
     X(DATA, "data", "check, fetch or render data")                                                                     \
     X(INFO, "info", "devices, libraries, build options, what is missing")                                              \
     X(HELP, "help", "this help, or that of one command")
@@ -80,6 +81,13 @@ typedef enum mmc_option_id {
     MMC_OPTION_RESUME,
     MMC_OPTION_DRY_RUN,
     MMC_OPTION_SHARD,
+    MMC_OPTION_OP,
+    MMC_OPTION_CASE,
+    MMC_OPTION_ITERS,
+    MMC_OPTION_MIN_SAMPLES,
+    MMC_OPTION_MAX_NOISE,
+    MMC_OPTION_TIMEOUT,
+    MMC_OPTION_PROFILE,
     MMC_OPTION_JSON,
     MMC_OPTION_QUIET,
     MMC_OPTION_HELP,
@@ -165,6 +173,10 @@ typedef struct mmc_options {
     const char *out, *png;
     bool resume, dry_run;
     mmc_option_part shard;
+    mmc_option_list op, cases; /* bench: names of operations, parts of names of cases */
+    int iters, min_samples;
+    double max_noise, timeout; /* percent, seconds */
+    bool profile;
     bool json, quiet, help, version;
 } mmc_options;
 

@@ -34,6 +34,11 @@ mmc_cell mmc_cell_group(const char *key, const mmc_cell *cells, size_t count) {
     return (mmc_cell){.key = key, .kind = MMC_CELL_GROUP, .cells = cells, .count = count};
 }
 
+mmc_cell mmc_cell_numbers(const char *key, const double *numbers, size_t count) {
+    return (mmc_cell){
+        .key = key, .kind = MMC_CELL_NUMBERS, .integer = (int64_t)count, .numbers = numbers, .count = count};
+}
+
 static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -110,6 +115,13 @@ static bool json_object(FILE *f, const mmc_cell *cells, size_t count, const char
             break;
         case MMC_CELL_GROUP:
             missing |= json_object(f, cell->cells, cell->count, NULL);
+            break;
+        case MMC_CELL_NUMBERS:
+            for (size_t j = 0; j < cell->count; j++) {
+                mmc_number_format(number, sizeof number, cell->numbers[j]);
+                fprintf(f, "%s%s", j ? "," : "[", number);
+            }
+            fputs(cell->count ? "]" : "[]", f);
             break;
         }
     }

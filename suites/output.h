@@ -24,7 +24,8 @@ typedef enum mmc_cell_kind {
     MMC_CELL_NUMBER,  /* NaN and infinity are null */
     MMC_CELL_INTEGER, /* int64_t */
     MMC_CELL_BOOL,
-    MMC_CELL_GROUP /* cells of its own: {"NC":0.41,...} */
+    MMC_CELL_GROUP,  /* cells of its own: {"NC":0.41,...} */
+    MMC_CELL_NUMBERS /* an array of numbers, none of them null; as text how many there are */
 } mmc_cell_kind;
 
 /* One named value of a row. */
@@ -36,6 +37,7 @@ typedef struct mmc_cell {
     int64_t integer;
     int width;                    /* of its column in a text row; 0: from key and kind */
     const struct mmc_cell *cells; /* GROUP */
+    const double *numbers;        /* NUMBERS */
     size_t count;
 } mmc_cell;
 
@@ -45,6 +47,7 @@ mmc_cell mmc_cell_wide(const char *key, const char *text, int width);
 mmc_cell mmc_cell_number(const char *key, double number);
 mmc_cell mmc_cell_integer(const char *key, int64_t integer);
 mmc_cell mmc_cell_bool(const char *key, bool value);
+mmc_cell mmc_cell_numbers(const char *key, const double *numbers, size_t count);
 mmc_cell mmc_cell_group(const char *key, const mmc_cell *cells, size_t count);
 
 typedef struct mmc_output {

@@ -21,6 +21,10 @@ extern "C" {
  * then as well. */
 const char *mmc_own_isa(void);
 
+/* Does `steps` rounds of independent multiply-adds in the registers of every thread and returns their FLOP: the time
+ * that takes tells the processor's peak. */
+double mmc_own_probe_fma(long steps);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,7 +64,7 @@ TEST_F(Commands, HelpAndVersionNeedNothing) {
     Result r = run({"help"});
     EXPECT_EQ(r.code, 0);
     EXPECT_TRUE(contains(r.out, "mmcbench COMMAND"));
-    for (const char *command : {"run", "list", "report", "train", "midpoint", "eval", "path", "data", "info"}) {
+    for (const char *command : {"run", "list", "report", "train", "midpoint", "eval", "path", "bench", "data", "info"}) {
         Result h = run({"help", command});
         EXPECT_EQ(h.code, 0);
         EXPECT_EQ(h.out.rfind(command, 0), 0u) << h.out;

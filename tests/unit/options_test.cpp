@@ -167,7 +167,7 @@ TEST(Options, RefusalsNameTheOptionAndWhatItAccepts) {
         {{"eval", "a", "--epochs", "3"}, {"--epochs", "no option of `mmcbench eval`", "train"}},
         {{"match", "a", "b"}, {"this version has no command 'match'", "path"}},
         {{"finetune"}, {"this version has no command 'finetune'"}},
-        {{"bench"}, {"this version has no command 'bench'"}},
+        {{"measure"}, {"this version has no command 'measure'"}},
         {{}, {"no command", "mmcbench help"}},
         {{"eval", "a", "--backend", "cpu", "--provider", "cudnn"}, {"--provider cudnn", "--backend cpu"}},
         {{"eval", "a", "--backend", "cuda", "--provider", "onednn"}, {"--provider onednn", "--backend cuda"}},
