@@ -45,6 +45,7 @@ typedef struct mmc_correlation_call {
     bool first;                  /* the state holds nothing yet */
     double *state;               /* in/out: mmc_correlation_state_count(A,B) */
     const mmc_activation *a, *b; /* (1,N,A,H,W), (1,N,B,H,W), in the layout of the unit operations of this provider */
+    bool relu;                   /* what is compared is relu(a), relu(b): units that have not applied it themselves */
     void *workspace;             /* 64-byte aligned */
     size_t workspace_size;
 } mmc_correlation_call;

@@ -13,6 +13,8 @@
 #ifndef MMC_RUNTIME_BACKEND_H
 #define MMC_RUNTIME_BACKEND_H
 
+#include "kernels/assign.h"
+#include "kernels/correlation.h"
 #include "kernels/flat.h"
 #include "kernels/unit.h"
 #include "runtime/status.h"
@@ -63,9 +65,10 @@ struct mmc_backend {
     const mmc_memory_ops *memory;
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
-    const mmc_graph_ops *graph; /* NULL: work is never recorded */
-    const struct mmc_timer_ops *timer; /* NULL: nothing can be timed here */
-    mmc_queue *queue; /* first argument of every operation */
+    const mmc_correlation_ops *correlation; /* in the layout of `unit`; NULL: this provider has none */
+    const mmc_graph_ops *graph;             /* NULL: work is never recorded */
+    const struct mmc_timer_ops *timer;      /* NULL: nothing can be timed here */
+    mmc_queue *queue;                       /* first argument of every operation */
     void (*close)(mmc_backend *be);
     void *state;       /* the backend's own */
     char name[8];      /* "cpu", "cuda" */

@@ -123,6 +123,10 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
                         name);
     if (!be->unit || !be->flat)
         return MMC_ERR_USAGE; /* the provider own said which instruction set is not there */
+    if (be->unit == mmc_own_unit_ops())
+        be->correlation = mmc_own_correlation_ops();
+    else if (be->unit == mmc_reference_unit_ops())
+        be->correlation = mmc_reference_correlation_ops();
     snprintf(be->provider, sizeof be->provider, "%s", be->unit->name);
     if (be->unit == mmc_reference_unit_ops())
         snprintf(be->isa, sizeof be->isa, "baseline");

@@ -136,10 +136,18 @@ static mmc_status forward_train(mmc_network *net, int i) {
                                                 });
 }
 
+mmc_status mmc_network_forward_unit(mmc_network *net, int unit) {
+    return net->mode == MMC_NETWORK_EVAL ? forward_eval(net, unit) : forward_train(net, unit);
+}
+
+mmc_activation mmc_network_output(const mmc_network *net, int unit) {
+    return mmc_network_slot(net, unit + 1);
+}
+
 mmc_status mmc_network_forward(mmc_network *net) {
     const mmc_model *m = net->model;
     for (int i = 0; i < m->unit_count; i++)
-        MMC_TRY(net->mode == MMC_NETWORK_EVAL ? forward_eval(net, i) : forward_train(net, i));
+        MMC_TRY(mmc_network_forward_unit(net, i));
     if (net->mode == MMC_NETWORK_STATS)
         return MMC_OK;
     mmc_activation last = mmc_network_slot(net, m->unit_count);

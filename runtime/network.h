@@ -50,6 +50,11 @@ mmc_status mmc_network_images(mmc_network *net, const float *images, int n);
 /* Forward through all units and the head. STATS stops before the head. */
 mmc_status mmc_network_forward(mmc_network *net);
 
+/* One unit of a forward pass, for those who look between the units: all of them, in order, with an output that holds
+ * until the unit after the last one that reads it (at least until the next unit runs). */
+mmc_status mmc_network_forward_unit(mmc_network *net, int unit);
+mmc_activation mmc_network_output(const mmc_network *net, int unit);
+
 /* Render and forward in one; EVAL and STATS. */
 mmc_status mmc_network_pass(mmc_network *net, const mmc_image_store *store, const mmc_sample *samples, int n);
 

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef struct mmc_progress_event {
-    const char *phase;   /* "train", "midpoint", "bn", "eval" */
+    const char *phase;   /* "train", "midpoint", "bn", "eval", "match" */
     int64_t done, total; /* image-forwards (training: images) of the job */
     int epoch, epochs;   /* 0 where it does not apply */
     double t;            /* path point, NAN where it does not apply */

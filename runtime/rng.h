@@ -26,7 +26,8 @@ typedef enum mmc_rng_purpose {
     MMC_RNG_CURVE_T = 7,     /* midpoint training: t of a step; stream: epoch, index: step */
     MMC_RNG_BEND = 8,        /* random start of a bend; as MMC_RNG_INIT, bend number added to the stream by 1000 */
     MMC_RNG_CLEAN_SPLIT = 9, /* the clean / cue split */
-    MMC_RNG_TOY = 10         /* synthetic data of tests and benchmarks */
+    MMC_RNG_TOY = 10,        /* synthetic data of tests and benchmarks */
+    MMC_RNG_MATCH = 11       /* order of groups in weight matching; stream: descent and sweep */
 } mmc_rng_purpose;
 
 typedef struct mmc_rng_block {

@@ -23,6 +23,7 @@ enum { SIDE_A = 3, SIDE_B = 3, BLOCK_A = 16 };
 /* One side of the product. */
 typedef struct side {
     const mmc_activation *x;
+    bool relu;
     int width;                    /* units of a panel */
     float *packed;                /* (panels, CHUNK, width) vectors */
     double *pivot, *sum, *square; /* (C) */
@@ -36,6 +37,12 @@ INLINE float lanes_sum(vf v) {
         for (int i = 0; i < step; i++)
             t[i] += t[i + step];
     return t[0];
+}
+
+/* Vector `at` of a unit, after the ReLU where one is asked for. */
+INLINE vf value_load(const side *s, int at, int unit) {
+    const vf v = load((const float *)s->x->data + ((size_t)at * (size_t)s->x->c + (size_t)unit) * LANES);
+    return s->relu ? relu(v) : v;
 }
 
 /* Units first..first+width-1 over `count` vectors from `start` on; units beyond the last are zeros. */
@@ -54,7 +61,7 @@ static void panel_pack(const side *s, int panel, int start, int count) {
         vf sum = {0}, square = {0};
         for (int i = 0; i < count; i++) {
             const int at = start + i;
-            vf v = load((const float *)x->data + ((size_t)at * (size_t)c + (size_t)unit) * LANES) - pivot;
+            vf v = value_load(s, at, unit) - pivot;
             if (at >= whole)
                 v = keep(v, lane_mask(x->n % LANES));
             sum += v;
@@ -105,7 +112,7 @@ static void pivot_take(const side *s) {
         vf sum = {0};
         int samples = 0;
         for (int at = 0; at < count; at++) {
-            sum += load((const float *)x->data + ((size_t)at * (size_t)x->c + (size_t)unit) * LANES);
+            sum += value_load(s, at, unit);
             samples += block_images(x->n, at / plane);
         }
         s->pivot[unit] = (double)(lanes_sum(sum) / (float)samples);
@@ -125,8 +132,8 @@ static mmc_status own_add(mmc_queue *queue, const mmc_correlation_call *call) {
     const mmc_activation *x = call->a, *y = call->b;
     MMC_TRY(mmc_correlation_call_check(call, own_workspace_size(queue, x, y)));
     double *p = call->state;
-    side a = {.x = x, .width = SIDE_A, .packed = call->workspace};
-    side b = {.x = y, .width = SIDE_B, .packed = a.packed + side_floats(x->c, SIDE_A)};
+    side a = {.x = x, .relu = call->relu, .width = SIDE_A, .packed = call->workspace};
+    side b = {.x = y, .relu = call->relu, .width = SIDE_B, .packed = a.packed + side_floats(x->c, SIDE_A)};
     a.pivot = p;
     b.pivot = a.pivot + x->c;
     a.sum = b.pivot + y->c;

@@ -3,27 +3,32 @@
 
 #include <string.h>
 
+/* A NaN stays one. */
+static double value_of(float v, bool relu) {
+    return relu && v < 0 ? 0.0 : (double)v;
+}
+
 /* The mean of every unit over the batch. */
-static void pivot_take(double *pivot, const mmc_activation *x) {
+static void pivot_take(double *pivot, const mmc_activation *x, bool relu) {
     const size_t plane = (size_t)x->h * (size_t)x->w;
     const float *data = x->data;
     for (int k = 0; k < x->c; k++) {
         double sum = 0;
         for (int n = 0; n < x->n; n++)
             for (size_t s = 0; s < plane; s++)
-                sum += (double)data[((size_t)n * (size_t)x->c + (size_t)k) * plane + s];
+                sum += value_of(data[((size_t)n * (size_t)x->c + (size_t)k) * plane + s], relu);
         pivot[k] = sum / ((double)x->n * (double)plane);
     }
 }
 
 /* out (C,plane) = the values of one image less the pivot; adds to the sums. */
-static void image_centre(double *out, double *sum, double *square, const double *pivot, const mmc_activation *x,
-                         int n) {
+static void image_centre(double *out, double *sum, double *square, const double *pivot, const mmc_activation *x, int n,
+                         bool relu) {
     const size_t plane = (size_t)x->h * (size_t)x->w;
     const float *in = (const float *)x->data + (size_t)n * (size_t)x->c * plane;
     for (int k = 0; k < x->c; k++)
         for (size_t s = 0; s < plane; s++) {
-            const double v = (double)*in++ - pivot[k];
+            const double v = value_of(*in++, relu) - pivot[k];
             *out++ = v;
             sum[k] += v;
             square[k] += v * v;
@@ -44,12 +49,12 @@ static mmc_status reference_add(mmc_queue *queue, const mmc_correlation_call *ca
     double *value_a = call->workspace, *value_b = value_a + (size_t)a->c * plane;
     if (call->first) {
         memset(call->state, 0, mmc_correlation_state_count(a->c, b->c) * sizeof(double));
-        pivot_take(pivot_a, a);
-        pivot_take(pivot_b, b);
+        pivot_take(pivot_a, a, call->relu);
+        pivot_take(pivot_b, b, call->relu);
     }
     for (int n = 0; n < a->n; n++) {
-        image_centre(value_a, sum_a, square_a, pivot_a, a, n);
-        image_centre(value_b, sum_b, square_b, pivot_b, b, n);
+        image_centre(value_a, sum_a, square_a, pivot_a, a, n, call->relu);
+        image_centre(value_b, sum_b, square_b, pivot_b, b, n, call->relu);
         for (int i = 0; i < a->c; i++)
             for (int j = 0; j < b->c; j++)
                 for (size_t s = 0; s < plane; s++)

@@ -84,7 +84,7 @@ struct result {
     std::vector<int32_t> cost;
 };
 
-result correlate(const provider &p, const samples &d, const std::vector<int> &batches) {
+result correlate(const provider &p, const samples &d, const std::vector<int> &batches, bool relu = false) {
     const int plane = d.h * d.w;
     guarded state(mmc_correlation_state_count(d.a, d.b) * sizeof(double));
     int first = 0;
@@ -102,6 +102,7 @@ result correlate(const provider &p, const samples &d, const std::vector<int> &ba
         call.state = reinterpret_cast<double *>(state.floats());
         call.a = &x.view;
         call.b = &y.view;
+        call.relu = relu;
         call.workspace = workspace.floats();
         call.workspace_size = workspace.size;
         EXPECT_EQ(p.correlation->add(nullptr, &call), MMC_OK) << mmc_error_message();
@@ -206,6 +207,17 @@ TEST_P(correlation, same_bits_at_any_number_of_threads) {
     omp_set_num_threads(threads);
     EXPECT_EQ(0, std::memcmp(one.r.data(), three.r.data(), one.r.size() * sizeof(float)));
     EXPECT_EQ(one.cost, three.cost);
+}
+
+TEST_P(correlation, applies_the_relu_first) {
+    samples d(40, 6, 5, 3, 4, -0.2f);
+    const result raw = correlate(p, d, {d.n}), asked = correlate(p, d, {d.n}, true);
+    for (auto *v : {&d.x, &d.y})
+        for (float &f : *v)
+            f = std::max(f, 0.0f);
+    const result given = correlate(p, d, {d.n});
+    EXPECT_EQ(0, std::memcmp(asked.r.data(), given.r.data(), given.r.size() * sizeof(float)));
+    EXPECT_NE(0, std::memcmp(asked.r.data(), raw.r.data(), raw.r.size() * sizeof(float)));
 }
 
 TEST_P(correlation, refuses_what_does_not_fit) {
