@@ -17,7 +17,8 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/mmcbenchConfig.cmake.i
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/mmcbenchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(EXPORT mmcbenchTargets NAMESPACE mmcbench:: DESTINATION ${package})
 install(FILES ${PROJECT_BINARY_DIR}/mmcbenchConfig.cmake ${PROJECT_BINARY_DIR}/mmcbenchConfigVersion.cmake
-              ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake DESTINATION ${package})
+              ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake ${PROJECT_SOURCE_DIR}/cmake/FindcuDNN.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/FindNCCL.cmake DESTINATION ${package})
 
 # pkg-config finds its prefix from where the file lies, so the tree may be moved.
 set(MMC_PC_PRIVATE "")
@@ -27,6 +28,11 @@ endif()
 if(MMC_CUDA_FOUND)
   string(APPEND MMC_PC_PRIVATE "${CUDA_cudart_static_LIBRARY} -lstdc++ -lpthread -ldl -lrt ")
 endif()
+foreach(library CUDNN NCCL)
+  if(MMC_${library}_FOUND)
+    string(PREPEND MMC_PC_PRIVATE "${${library}_LIBRARY} ")
+  endif()
+endforeach()
 file(RELATIVE_PATH MMC_PC_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 string(REGEX REPLACE "/$" "" MMC_PC_PREFIX ${MMC_PC_PREFIX})
 configure_file(${PROJECT_SOURCE_DIR}/cmake/mmcbench.pc.in ${PROJECT_BINARY_DIR}/mmcbench.pc @ONLY)

@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(ROWS *QUADS)
     const int quad = static_cast<int>(threadIdx.x) % QUADS, row = static_cast<int>(threadIdx.x) / QUADS;
     const int channel = static_cast<int>(blockIdx.y) * CHANNELS + 4 * quad;
     const size_t first = static_cast<size_t>(blockIdx.x) * CHUNK, set = blockIdx.z;
-    const size_t count = pixels - first < CHUNK ? pixels - first : CHUNK;
+    const size_t count = pixels - first < CHUNK ? pixels - first : static_cast<size_t>(CHUNK);
     const bool there = channel < padded;
     const Element *from = z + (set * pixels + first) * padded + channel;
     float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f), square = sum, shift = sum;
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(SLICES *MERGED)
     for (int i = slice * each; i < end; i++) {
         const double2 p = partial[(set * chunks + i) * padded + channel];
         const size_t left = pixels - static_cast<size_t>(i) * CHUNK;
-        const moments next = {static_cast<double>(left < CHUNK ? left : CHUNK), p.x, p.y};
+        const moments next = {static_cast<double>(left < CHUNK ? left : static_cast<size_t>(CHUNK)), p.x, p.y};
         m = m.count == 0.0 ? next : merge(m, next);
     }
     slices[slice][lane] = m;

@@ -28,7 +28,8 @@ struct RankCall {
     const void *pc;
 };
 int depth;
-std::vector<RankCall> calls; // of the open group
+std::vector<RankCall> calls;            // of the open group
+ncclResult_t group_error = ncclSuccess; // of its first call that failed: the group is not launched
 
 size_t type_bytes(ncclDataType_t t) {
     switch (t) {
@@ -134,7 +135,7 @@ ncclResult_t finish() {
     return ncclSuccess;
 }
 
-ncclResult_t add(const RankCall &c) {
+ncclResult_t accept(const RankCall &c) {
     ncclComm_t comm = c.comm;
     if (!comm || !comm->alive || !type_bytes(c.type) || c.op > ncclAvg || c.op == ncclProd)
         return ncclInvalidArgument;
@@ -155,6 +156,14 @@ ncclResult_t add(const RankCall &c) {
         return ncclInvalidArgument;
     calls.push_back(c);
     return depth ? ncclSuccess : finish();
+}
+
+ncclResult_t add(const char *call, const RankCall &c) {
+    int code = 0;
+    ncclResult_t result = told_to_fail(call, &code) ? (code ? ncclResult_t(code) : ncclSystemError) : accept(c);
+    if (depth && result != ncclSuccess && group_error == ncclSuccess)
+        group_error = result;
+    return result;
 }
 
 // Injected failure, counted by the call's name.
@@ -254,22 +263,21 @@ ncclResult_t ncclGroupEnd(void) {
         return ncclInvalidUsage;
     if (--depth)
         return ncclSuccess;
-    if (fails) {
-        calls.clear();
-        return code ? ncclResult_t(code) : ncclSystemError;
-    }
-    return finish();
+    ncclResult_t error = fails ? (code ? ncclResult_t(code) : ncclSystemError) : group_error;
+    group_error = ncclSuccess;
+    if (error == ncclSuccess)
+        return finish();
+    calls.clear();
+    return error;
 }
 
 ncclResult_t ncclAllReduce(const void *send, void *recv, size_t count, ncclDataType_t type, ncclRedOp_t op,
                            ncclComm_t comm, cudaStream_t stream) {
-    ENTER;
-    return add({What::all_reduce, send, recv, count, type, op, 0, comm, stream, SIMT_CALLER});
+    return add(__func__, {What::all_reduce, send, recv, count, type, op, 0, comm, stream, SIMT_CALLER});
 }
 
 ncclResult_t ncclBroadcast(const void *send, void *recv, size_t count, ncclDataType_t type, int root, ncclComm_t comm,
                            cudaStream_t stream) {
-    ENTER;
-    return add({What::broadcast, send, recv, count, type, ncclSum, root, comm, stream, SIMT_CALLER});
+    return add(__func__, {What::broadcast, send, recv, count, type, ncclSum, root, comm, stream, SIMT_CALLER});
 }
 }
