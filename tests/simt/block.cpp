@@ -13,11 +13,11 @@ namespace ctx = boost::context::detail;
 Block block;
 Fiber *current;
 uint64_t switches;
+char *stacks;
 
 namespace {
 // A guard page lies below each stack; the tops are spread over the cache sets, which equal offsets would share.
-constexpr size_t kStack = size_t(128) << 10, kPage = 4096;
-char *stacks;
+constexpr size_t kPage = 4096;
 std::vector<int> free_stacks;
 int stack_to_free = -1;
 Fiber host; // where run_grid waits
@@ -242,8 +242,7 @@ void run_block() {
 } // namespace
 
 bool on_fiber_stack(const void *p) {
-    const char *c = static_cast<const char *>(p);
-    return stacks && c >= stacks && c < stacks + kStack * kMaxThreads;
+    return stacks && is_local(p);
 }
 
 const Call &current_call() {
@@ -308,7 +307,7 @@ uint64_t meet(const char *what, unsigned mask, uint64_t value, int source, Joint
                 stop("%s at %s with mask %08x, but lane %d has ended", what, source_line(pc).c_str(), mask, i);
             }
         }
-    } else if (strcmp(m->what, what) != 0 || !same_line(m->pc, pc)) {
+    } else if ((m->what != what && strcmp(m->what, what) != 0) || !same_line(m->pc, pc)) {
         stop("divergent warp: %s at %s, where other lanes of mask %08x are in %s at %s", what, source_line(pc).c_str(),
              mask, m->what, source_line(m->pc).c_str());
     }

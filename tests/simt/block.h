@@ -44,6 +44,11 @@ struct Block {
     alignas(128) char dynamic[kMaxDynamic];
 };
 extern Block block;
+constexpr size_t kStack = size_t(128) << 10; // of a fiber
+extern char *stacks;
+inline bool is_local(const void *p) { // while a kernel runs
+    return static_cast<size_t>(static_cast<const char *>(p) - stacks) < kStack * kMaxThreads;
+}
 
 // The lanes of a warp that `mask` names come together; the last one to arrive runs `work` for all.
 struct Meeting {

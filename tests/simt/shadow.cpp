@@ -288,14 +288,17 @@ void touch_range(Region &r, size_t offset, size_t bytes, Access now) {
     }
 }
 
-Region *region_of(const char *p) {
+inline Region *region_of(const char *p) {
+    if (static_cast<size_t>(p - arena) < kArena && arena) {
+        return &device_region;
+    }
     if (static_cast<size_t>(p - static_region.base) < static_region.bytes) {
         return &static_region;
     }
     if (static_cast<size_t>(p - block.dynamic) < sizeof block.dynamic) {
         return &dynamic_region;
     }
-    return is_device(p) ? &device_region : nullptr;
+    return nullptr;
 }
 void poison(char *p, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -310,14 +313,14 @@ void poison_aligned(char *p, size_t bytes) {
 } // namespace
 
 void access(const void *p, size_t bytes, Kind kind, const void *pc) {
-    if (!checking || !current) {
+    if (!checking || !current || is_local(p)) {
         return;
     }
     Region *r = region_of(static_cast<const char *>(p));
     if (!r) {
         const char *c = static_cast<const char *>(p);
-        if (on_fiber_stack(p) || (c >= &__executable_start && c < &_end)) {
-            return; // locals; constants
+        if (c >= &__executable_start && c < &_end) {
+            return; // constants
         }
         stop("%s of host memory at %s", verb(static_cast<unsigned>(kind)), source_line(pc).c_str());
     }

@@ -70,9 +70,18 @@ void note_atomic(void *address, int bytes, const void *pc);
 void cp_async(void *smem, const void *gmem, int bytes); // 16 bytes, of which `bytes` are read, the rest is zero
 void cp_commit();
 void cp_wait(int groups_left);
-void ldmatrix_x4(uint32_t *d, const void *row, bool transpose);
-void mma_m16n8k8_tf32(float *d, const uint32_t *a, const uint32_t *b);
-void mma_m16n8k16_bf16(float *d, const uint32_t *a, const uint32_t *b);
+// Fragments go by value, in registers: arrays whose address is taken would be checked as memory, at a tenfold price.
+struct Words {
+    uint32_t v[4];
+};
+struct Sums {
+    float v[4];
+};
+Words ldmatrix_x4(const void *row, bool transpose);
+Sums mma_m16n8k8_tf32(float d0, float d1, float d2, float d3, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                      uint32_t b0, uint32_t b1);
+Sums mma_m16n8k16_bf16(float d0, float d1, float d2, float d3, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                       uint32_t b0, uint32_t b1);
 
 // What a launch records: the kernel and its parameters by value, at most 4 KiB, as on a device.
 struct Call {
@@ -445,16 +454,28 @@ template <int N> SIMT_INLINE void mmc_cp_wait() {
     simt::cp_wait(N);
 }
 SIMT_INLINE void mmc_ldmatrix_x4(uint32_t (&d)[4], const void *row) {
-    simt::ldmatrix_x4(d, row, false);
+    simt::Words w = simt::ldmatrix_x4(row, false);
+    for (int i = 0; i < 4; i++) {
+        d[i] = w.v[i];
+    }
 }
 SIMT_INLINE void mmc_ldmatrix_x4_trans(uint32_t (&d)[4], const void *row) {
-    simt::ldmatrix_x4(d, row, true);
+    simt::Words w = simt::ldmatrix_x4(row, true);
+    for (int i = 0; i < 4; i++) {
+        d[i] = w.v[i];
+    }
 }
 SIMT_INLINE void mmc_mma_m16n8k8_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    simt::mma_m16n8k8_tf32(d, a, b);
+    simt::Sums sum = simt::mma_m16n8k8_tf32(d[0], d[1], d[2], d[3], a[0], a[1], a[2], a[3], b[0], b[1]);
+    for (int i = 0; i < 4; i++) {
+        d[i] = sum.v[i];
+    }
 }
 SIMT_INLINE void mmc_mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    simt::mma_m16n8k16_bf16(d, a, b);
+    simt::Sums sum = simt::mma_m16n8k16_bf16(d[0], d[1], d[2], d[3], a[0], a[1], a[2], a[3], b[0], b[1]);
+    for (int i = 0; i < 4; i++) {
+        d[i] = sum.v[i];
+    }
 }
 // Nearest, ties away from zero: half a unit is added to the magnitude and the rest dropped; infinity and NaN stay.
 inline uint32_t mmc_to_tf32(float v) {

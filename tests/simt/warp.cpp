@@ -98,32 +98,32 @@ void work_reduce(Meeting &m) {
 }
 
 struct Rows {
-    uint32_t *d;
+    Words d;
     const char *row;
 };
 void work_ldmatrix(Meeting &m) {
-    auto lane = [&m](int i) { return reinterpret_cast<const Rows *>(m.value[i]); };
+    auto lane = [&m](int i) { return reinterpret_cast<Rows *>(m.value[i]); };
     for (int i = 0; i < kWarp; i++) {
         for (int k = 0; k < 4; k++) {
-            memcpy(&lane(i)->d[k], lane(8 * k + i / 4)->row + i % 4 * 4, 4);
+            memcpy(&lane(i)->d.v[k], lane(8 * k + i / 4)->row + i % 4 * 4, 4);
         }
     }
 }
 void work_ldmatrix_transposed(Meeting &m) {
-    auto lane = [&m](int i) { return reinterpret_cast<const Rows *>(m.value[i]); };
+    auto lane = [&m](int i) { return reinterpret_cast<Rows *>(m.value[i]); };
     for (int i = 0; i < kWarp; i++) {
         for (int k = 0; k < 4; k++) {
             uint16_t pair[2];
             memcpy(&pair[0], lane(8 * k + i % 4 * 2)->row + i / 4 * 2, 2);
             memcpy(&pair[1], lane(8 * k + i % 4 * 2 + 1)->row + i / 4 * 2, 2);
-            memcpy(&lane(i)->d[k], pair, 4);
+            memcpy(&lane(i)->d.v[k], pair, 4);
         }
     }
 }
 
 struct Fragments {
-    float *d;
-    const uint32_t *a, *b;
+    Sums d;
+    uint32_t a[4], b[2];
 };
 
 // d (16 x 8) += a (16 x k) b (k x 8), rounded toward zero.
@@ -159,7 +159,7 @@ float toward_zero(double v) {
 
 void gather_d(const Meeting &m, double *d) {
     for (int l = 0; l < kWarp; l++) {
-        const float *from = reinterpret_cast<const Fragments *>(m.value[l])->d;
+        const float *from = reinterpret_cast<const Fragments *>(m.value[l])->d.v;
         for (int i = 0; i < 4; i++) {
             d[(l / 4 + i / 2 * 8) * 8 + 2 * (l % 4) + i % 2] = static_cast<double>(from[i]);
         }
@@ -167,7 +167,7 @@ void gather_d(const Meeting &m, double *d) {
 }
 void scatter_d(const Meeting &m, const double *d) {
     for (int l = 0; l < kWarp; l++) {
-        float *to = reinterpret_cast<const Fragments *>(m.value[l])->d;
+        float *to = reinterpret_cast<Fragments *>(m.value[l])->d.v;
         for (int i = 0; i < 4; i++) {
             to[i] = toward_zero(d[(l / 4 + i / 2 * 8) * 8 + 2 * (l % 4) + i % 2]);
         }
@@ -239,7 +239,7 @@ unsigned reduce(unsigned mask, unsigned value, Reduce kind) {
     return static_cast<unsigned>(meet("a reduction", mask, value, static_cast<int>(kind), work_reduce, CALLER));
 }
 
-void ldmatrix_x4(uint32_t *d, const void *row, bool transpose) {
+Words ldmatrix_x4(const void *row, bool transpose) {
     const void *pc = CALLER;
     if (reinterpret_cast<uintptr_t>(row) % 16) {
         stop("misaligned row of ldmatrix at %s", source_line(pc).c_str());
@@ -248,25 +248,28 @@ void ldmatrix_x4(uint32_t *d, const void *row, bool transpose) {
         stop("ldmatrix of device memory at %s: it reads shared memory", source_line(pc).c_str());
     }
     access(row, 16, Kind::read, pc);
-    Rows mine{d, static_cast<const char *>(row)};
+    Rows mine{{}, static_cast<const char *>(row)};
     meet("ldmatrix", ~0u, reinterpret_cast<uint64_t>(&mine), -1, transpose ? work_ldmatrix_transposed : work_ldmatrix,
          pc);
+    return mine.d;
 }
 namespace {
 // Tensor instructions need the whole warp.
-void mma(const char *what, float *d, const uint32_t *a, const uint32_t *b, Joint work, const void *pc) {
+inline Sums mma(const char *what, Fragments mine, Joint work, const void *pc) {
     if (block.threads - warp_start() < kWarp) {
         stop("%s in a warp of %d lanes at %s", what, block.threads - warp_start(), source_line(pc).c_str());
     }
-    Fragments mine{d, a, b};
     meet(what, ~0u, reinterpret_cast<uint64_t>(&mine), -1, work, pc);
+    return mine.d;
 }
 } // namespace
-void mma_m16n8k8_tf32(float *d, const uint32_t *a, const uint32_t *b) {
-    mma("mma tf32", d, a, b, work_mma_tf32, CALLER);
+Sums mma_m16n8k8_tf32(float d0, float d1, float d2, float d3, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                      uint32_t b0, uint32_t b1) {
+    return mma("mma tf32", {{{d0, d1, d2, d3}}, {a0, a1, a2, a3}, {b0, b1}}, work_mma_tf32, CALLER);
 }
-void mma_m16n8k16_bf16(float *d, const uint32_t *a, const uint32_t *b) {
-    mma("mma bf16", d, a, b, work_mma_bf16, CALLER);
+Sums mma_m16n8k16_bf16(float d0, float d1, float d2, float d3, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                       uint32_t b0, uint32_t b1) {
+    return mma("mma bf16", {{{d0, d1, d2, d3}}, {a0, a1, a2, a3}, {b0, b1}}, work_mma_bf16, CALLER);
 }
 
 // The bytes move at the wait, not before: until then the target is poison and counts as being written.
