@@ -82,6 +82,11 @@ __device__ __forceinline__ uint32_t mmc_to_bf16x2(float low, float high) {
 #define MMC_UNROLL
 #endif
 
+// Keeps a value in a register: the compiler would compute an address anew in every turn of a loop.
+__device__ __forceinline__ void mmc_keep(int &v) {
+    asm volatile("" : "+r"(v));
+}
+
 // A bf16 element; 16 bits of memory, exact as float.
 struct mmc_bf16 {
     uint16_t bits;

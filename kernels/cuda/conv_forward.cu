@@ -42,23 +42,57 @@ __device__ __forceinline__ tile_place find_tile(const mmc_cuda_conv_plan &plan, 
     return at;
 }
 
-// Starts the copy of one tile of weights: filters first_filter.. of one tap, 64 bytes of channels from `chunk_bytes`
-// on.
-template <int WIDTH>
-__device__ __forceinline__ void fetch_filters(unsigned char *stage, const unsigned char *tap, int first_filter,
-                                              int filters, int filter_bytes, int chunk_bytes) {
-    constexpr int PIECES = MMC_CUDA_CHUNK_BYTES / MMC_CUDA_PIECE_BYTES, COUNT = WIDTH * PIECES;
-    MMC_UNROLL
-    for (int i = 0; i < (COUNT + THREADS - 1) / THREADS; i++) {
-        const int item = static_cast<int>(threadIdx.x) + i * THREADS, filter = item / PIECES;
-        const int offset = item % PIECES * MMC_CUDA_PIECE_BYTES;
-        const bool there = first_filter + filter < filters && chunk_bytes + offset < filter_bytes;
-        const size_t from =
-            there ? static_cast<size_t>(first_filter + filter) * filter_bytes + chunk_bytes + offset : 0;
-        if (COUNT % THREADS == 0 || item < COUNT)
-            mmc_cp_async16(stage + filter * PITCH + offset, tap + from, there ? MMC_CUDA_PIECE_BYTES : 0);
+// Copies tiles of weights into shared memory ahead of their use, one a tap, the taps of a chunk of channels before the
+// next chunk: filters first.. of [tap][filters][channels], 64 bytes of channels. What lies outside is never copied: for
+// filters that do not exist and channels after the last there is zero in the stages from the start (the channels of a
+// last, shorter chunk may find those of the chunk before, which meet zeros of the halo). After the last tile nothing is
+// copied any more.
+template <int WIDTH> struct filter_stream {
+    static constexpr int PIECES = MMC_CUDA_CHUNK_BYTES / MMC_CUDA_PIECE_BYTES, APART = THREADS / PIECES;
+    static constexpr int ITEMS = (WIDTH + APART - 1) / APART;
+    static constexpr int STAGES = stages<WIDTH>, STAGE_BYTES = WIDTH * PITCH;
+
+    const unsigned char *from;
+    unsigned char *to;
+    int tap_bytes, chunk_bytes; // from a tap to the next, from the last of a chunk to the first of the next
+    int filter_bytes, tap, taps, left;
+    int filters_there, there; // of this thread's items, the first so many exist
+    int stage;                // in bytes: the next to be filled, and so the oldest
+
+    __device__ __forceinline__ filter_stream(unsigned char *stages, const unsigned char *packed, int first, int filters,
+                                             int bytes, int tap_count)
+        : tap_bytes(filters * bytes), chunk_bytes(MMC_CUDA_CHUNK_BYTES - (tap_count - 1) * tap_bytes),
+          filter_bytes(bytes), tap(0), taps(tap_count), stage(0) {
+        const int filter = static_cast<int>(threadIdx.x) / PIECES;
+        const int offset = static_cast<int>(threadIdx.x) % PIECES * MMC_CUDA_PIECE_BYTES;
+        from = packed + static_cast<size_t>(first + filter) * bytes + offset;
+        to = stages + filter * PITCH + offset;
+        left = bytes - offset;
+        const int last = filters - first < WIDTH ? filters - first : WIDTH;
+        filters_there = filter < last ? (last - filter + APART - 1) / APART : 0;
+        there = left > 0 ? filters_there : 0;
+        if (filters - first < WIDTH || bytes % MMC_CUDA_CHUNK_BYTES != 0) {
+            for (int i = static_cast<int>(threadIdx.x); i < STAGES * STAGE_BYTES / MMC_CUDA_PIECE_BYTES; i += THREADS)
+                reinterpret_cast<uint4 *>(stages)[i] = make_uint4(0, 0, 0, 0);
+            __syncthreads();
+        }
     }
-}
+    __device__ __forceinline__ void fetch() {
+        MMC_UNROLL
+        for (int i = 0; i < ITEMS; i++)
+            if (i < there)
+                mmc_cp_async16(to + stage + i * APART * PITCH, from + i * APART * filter_bytes);
+        mmc_cp_commit();
+        stage = stage == (STAGES - 1) * STAGE_BYTES ? 0 : stage + STAGE_BYTES;
+        const bool turn = ++tap == taps;
+        from += turn ? chunk_bytes : tap_bytes;
+        if (turn) {
+            tap = 0;
+            left -= MMC_CUDA_CHUNK_BYTES;
+            there = left > 0 ? filters_there : 0;
+        }
+    }
+};
 
 __device__ __forceinline__ float2 load_pair(const float *p) {
     return *reinterpret_cast<const float2 *>(p);
@@ -125,45 +159,30 @@ __global__ void __launch_bounds__(THREADS, 2)
     const bool busy = warp_row < rows_there;
 
     // --- weights: the copies run STAGES - 1 tiles ahead ---
-    const unsigned char *const packed = static_cast<const unsigned char *>(call.packed) + at.set * call.packed_stride;
-    const size_t tap_bytes = static_cast<size_t>(kp) * pixel_bytes;
     const int taps = s.r * s.r, chunks = (pixel_bytes + MMC_CUDA_CHUNK_BYTES - 1) / MMC_CUDA_CHUNK_BYTES;
-    int ahead_tap = 0, ahead_chunk = 0, ahead_stage = 0;
-    const auto fetch = [&]() {
-        if (ahead_chunk < chunks)
-            fetch_filters<WIDTH>(shared + ahead_stage * STAGE_BYTES, packed + ahead_tap * tap_bytes, at.first_channel,
-                                 kp, pixel_bytes, ahead_chunk * MMC_CUDA_CHUNK_BYTES);
-        mmc_cp_commit();
-        ahead_stage = ahead_stage + 1 == STAGES ? 0 : ahead_stage + 1;
-        if (++ahead_tap == taps) {
-            ahead_tap = 0;
-            ahead_chunk++;
-        }
-    };
+    filter_stream<WIDTH> ahead(shared, static_cast<const unsigned char *>(call.packed) + at.set * call.packed_stride,
+                               at.first_channel, kp, pixel_bytes, taps);
     for (int i = 0; i < STAGES - 1; i++)
-        fetch();
+        ahead.fetch();
+    __syncthreads(); // the tables are there
 
     // --- the product ---
     float sum[MT][NT][4] = {};
     int row[MT];
-    const int filter =
-        (warp_column + mmc_tile_filter(lane)) * PITCH + mmc_tile_filter_piece(lane) * MMC_CUDA_PIECE_BYTES;
+    MMC_UNROLL
+    for (int i = 0; i < MT; i++)
+        row[i] = halo_row[warp_row + i * 16 + mmc_tile_row(lane)] + mmc_tile_row_piece(lane) * MMC_CUDA_PIECE_BYTES;
+    int filter = (warp_column + mmc_tile_filter(lane)) * PITCH + mmc_tile_filter_piece(lane) * MMC_CUDA_PIECE_BYTES;
+    mmc_keep(filter);
     const size_t input = (source_set * s.n + at.image) * s.h * s.w * pixel_bytes;
     const int halo_pixels = plan.images * plan.halo_h * plan.halo_w;
-    int stage = 0;
+    const bool normed = call.x.norm.mean != nullptr;
     for (int chunk = 0; chunk < chunks; chunk++) {
         const int chunk_bytes = chunk * MMC_CUDA_CHUNK_BYTES, left = pixel_bytes - chunk_bytes;
-        const bool normed = call.x.norm.mean != nullptr;
         if (normed)
             mmc_halo_coefficients<Element>(halo_norm, call.x, source_set,
                                            chunk_bytes / static_cast<int>(sizeof(Element)), s.c);
-        __syncthreads(); // the tables are there, nobody reads the chunk before
-        if (chunk == 0) {
-            MMC_UNROLL
-            for (int i = 0; i < MT; i++)
-                row[i] =
-                    halo_row[warp_row + i * 16 + mmc_tile_row(lane)] + mmc_tile_row_piece(lane) * MMC_CUDA_PIECE_BYTES;
-        }
+        __syncthreads(); // so are the coefficients, and nobody reads the chunk before
         const unsigned char *const z = static_cast<const unsigned char *>(call.x.z) + input + chunk_bytes;
         if (!normed) {
             mmc_halo_copy<P == MMC_CUDA_TF32>(halo, table, halo_pixels, z, pixel_bytes, left / MMC_CUDA_PIECE_BYTES);
@@ -176,23 +195,26 @@ __global__ void __launch_bounds__(THREADS, 2)
                 stores ? y + input + chunk_bytes : nullptr, pixel_bytes, left / MMC_CUDA_PIECE_BYTES, halo_norm,
                 call.x.residual_norm.mean != nullptr, call.x.relu);
         }
-        const int steps = left > MMC_TILE_STEP_BYTES ? 2 : 1;
-        for (int dy = 0; dy < s.r; dy++) {
+        int steps = left > MMC_TILE_STEP_BYTES ? 2 : 1;
+        mmc_keep(steps);
+        const unsigned char *rows = halo;
+        for (int dy = 0; dy < s.r; dy++, rows += plan.row_pitch * MMC_CUDA_PIECE_BYTES) {
             float apart[MT][NT][4] = {};
-            for (int dx = 0; dx < s.r; dx++) {
+            MMC_UNROLL
+            for (int dx = 0; dx < 3; dx++) {
+                if (dx >= s.r)
+                    break;
                 mmc_cp_wait<STAGES - 2>();
                 __syncthreads();
-                fetch();
-                const int shift = dy * plan.row_pitch * MMC_CUDA_PIECE_BYTES + mmc_halo_slot(plan, dx) * PITCH;
+                ahead.fetch();
+                const unsigned char *const shifted = rows + mmc_halo_slot(plan, dx) * PITCH;
+                const unsigned char *const stage = shared + filter + ahead.stage; // the oldest is the one to use
                 if (busy) {
                     if constexpr (P == MMC_CUDA_FP32)
-                        mmc_tile_multiply<P, MT, NT, PITCH>(apart, halo + shift, row,
-                                                            shared + stage * STAGE_BYTES + filter, steps);
+                        mmc_tile_multiply<P, MT, NT, PITCH>(apart, shifted, row, stage, steps);
                     else
-                        mmc_tile_multiply<P, MT, NT, PITCH>(sum, halo + shift, row,
-                                                            shared + stage * STAGE_BYTES + filter, steps);
+                        mmc_tile_multiply<P, MT, NT, PITCH>(sum, shifted, row, stage, steps);
                 }
-                stage = stage + 1 == STAGES ? 0 : stage + 1;
             }
             if constexpr (P == MMC_CUDA_FP32) {
                 MMC_UNROLL
