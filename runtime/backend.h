@@ -65,6 +65,7 @@ struct mmc_backend {
     const mmc_memory_ops *memory;
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
+    const mmc_assign_ops *assign;
     const mmc_correlation_ops *correlation; /* in the layout of `unit`; NULL: this provider has none */
     const mmc_graph_ops *graph;             /* NULL: work is never recorded */
     const struct mmc_timer_ops *timer;      /* NULL: nothing can be timed here */

@@ -2,6 +2,8 @@
 #ifndef MMC_KERNELS_CUDA_CUDA_H
 #define MMC_KERNELS_CUDA_CUDA_H
 
+#include "kernels/assign.h"
+#include "kernels/correlation.h"
 #include "kernels/flat.h"
 #include "kernels/unit.h"
 
@@ -12,6 +14,8 @@ extern "C" {
 /* Provider own. */
 const mmc_unit_ops *mmc_cuda_unit_ops(void);
 const mmc_flat_ops *mmc_cuda_flat_ops(void);
+const mmc_assign_ops *mmc_cuda_assign_ops(void);
+const mmc_correlation_ops *mmc_cuda_correlation_ops(void);
 
 #ifdef __cplusplus
 }
