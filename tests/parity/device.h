@@ -21,8 +21,8 @@ using Floats = std::vector<float>;
 
 class Backend {
   public:
-    Backend(const char *backend, const char *provider, int threads) {
-        mmc_backend_options options = {backend, provider, nullptr, 0, threads};
+    Backend(const char *backend, const char *provider, int threads, const char *precision = nullptr) {
+        mmc_backend_options options = {backend, provider, precision, 0, threads};
         status = mmc_backend_open(&be, &options);
         message = status == MMC_OK ? "" : mmc_error_message();
     }
