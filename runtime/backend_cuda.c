@@ -94,6 +94,7 @@ mmc_status mmc_backend_cuda_open(mmc_backend **out, const mmc_backend_options *o
     be->queue = &state->queue;
     be->memory = mmc_cuda_memory_ops();
     be->graph = mmc_cuda_graph_ops();
+    be->timer = mmc_cuda_timer_ops();
     be->close = close_backend;
     be->threads = options->threads > 0 ? options->threads : 1;
     be->max_sets = MAX_SETS;

@@ -50,6 +50,7 @@ void mmc_cuda_wait_idle(const mmc_queue *queue);
 
 const mmc_memory_ops *mmc_cuda_memory_ops(void);
 const mmc_graph_ops *mmc_cuda_graph_ops(void);
+const struct mmc_timer_ops *mmc_cuda_timer_ops(void);
 
 #ifdef __cplusplus
 }

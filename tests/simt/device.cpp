@@ -1,6 +1,8 @@
 // The emulated machine: named GPUs, how many there are, and the calls that ask for them.
 #include "tests/simt/host.h"
 
+#include <cuda_profiler_api.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -345,5 +347,18 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, 
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *kernel, int threads,
                                                           size_t dynamic) {
     return cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(blocks, kernel, threads, dynamic, 0);
+}
+
+// No profiler is attached.
+cudaError_t cudaProfilerStart() {
+    SIMT_ENTER(cudaErrorInvalidValue);
+    NEEDS_DEVICE;
+    return cudaSuccess;
+}
+
+cudaError_t cudaProfilerStop() {
+    SIMT_ENTER(cudaErrorInvalidValue);
+    NEEDS_DEVICE;
+    return cudaSuccess;
 }
 }
