@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include "runtime/network_plan.h"
+#include "runtime/trace.h"
 
 static const mmc_unit_info *unit_of(const mmc_network *net, int i) {
     return &net->model->units[i];
@@ -32,9 +33,10 @@ static mmc_status pack_weights(void *user) {
     mmc_network *net = user;
     for (int i = 0; i < net->model->unit_count; i++) {
         mmc_unit_shape shape = mmc_network_unit_shape(unit_of(net, i), net->batch_max);
-        MMC_TRY(net->be->unit->pack(net->be->queue, mmc_network_packed(net, i), &shape,
-                                    mmc_network_pack_mode(net->mode), net->sets, net->state + unit_of(net, i)->weight,
-                                    net->model->state_count));
+        mmc_trace_begin_unit("pack", &shape, net->sets);
+        MMC_TRY(mmc_trace_end(net->be->unit->pack(net->be->queue, mmc_network_packed(net, i), &shape,
+                                                  mmc_network_pack_mode(net->mode), net->sets,
+                                                  net->state + unit_of(net, i)->weight, net->model->state_count)));
     }
     return MMC_OK;
 }
@@ -75,7 +77,8 @@ static mmc_status set_images(mmc_network *net, const mmc_image_store *store, int
 
 static mmc_status render(mmc_network *net, const mmc_image_store *store, const mmc_sample *samples) {
     mmc_activation input = mmc_network_slot(net, 0);
-    return net->be->unit->render(net->be->queue, &input, store, samples);
+    mmc_trace_begin(MMC_TRACE_OPERATION, "render");
+    return mmc_trace_end(net->be->unit->render(net->be->queue, &input, store, samples));
 }
 
 mmc_status mmc_network_render(mmc_network *net, const mmc_image_store *store, const mmc_sample *samples, int n) {
@@ -96,20 +99,22 @@ static mmc_status forward_eval(mmc_network *net, int i) {
     mmc_activation x = mmc_network_slot(net, u->input), y = mmc_network_slot(net, i + 1), residual = {0};
     if (u->residual >= 0)
         residual = mmc_network_slot(net, u->residual);
-    return net->be->unit->eval(net->be->queue, &(mmc_unit_eval_call){
-                                                   .shape = mmc_network_unit_shape(u, net->n),
-                                                   .sets = net->sets,
-                                                   .y = &y,
-                                                   .x = &x,
-                                                   .packed = mmc_network_packed(net, i),
-                                                   .gamma = net->state + u->gamma,
-                                                   .beta = net->state + u->beta,
-                                                   .mean = net->state + u->mean,
-                                                   .var = net->state + u->var,
-                                                   .set_stride = net->model->state_count,
-                                                   .residual = u->residual >= 0 ? &residual : NULL,
-                                                   .workspace = net->workspace,
-                                               });
+    const mmc_unit_shape shape = mmc_network_unit_shape(u, net->n);
+    mmc_trace_begin_unit("unit eval", &shape, net->sets);
+    return mmc_trace_end(net->be->unit->eval(net->be->queue, &(mmc_unit_eval_call){
+                                                                 .shape = shape,
+                                                                 .sets = net->sets,
+                                                                 .y = &y,
+                                                                 .x = &x,
+                                                                 .packed = mmc_network_packed(net, i),
+                                                                 .gamma = net->state + u->gamma,
+                                                                 .beta = net->state + u->beta,
+                                                                 .mean = net->state + u->mean,
+                                                                 .var = net->state + u->var,
+                                                                 .set_stride = net->model->state_count,
+                                                                 .residual = u->residual >= 0 ? &residual : NULL,
+                                                                 .workspace = net->workspace,
+                                                             }));
 }
 
 static mmc_status forward_train(mmc_network *net, int i) {
@@ -118,22 +123,25 @@ static mmc_status forward_train(mmc_network *net, int i) {
                    z = mmc_network_kept(net, i + 1), residual = {0};
     if (u->residual >= 0)
         residual = mmc_network_slot(net, u->residual);
-    return net->be->unit->train(net->be->queue, &(mmc_unit_train_call){
-                                                    .shape = mmc_network_unit_shape(u, net->n),
-                                                    .sets = net->sets,
-                                                    .y = &y,
-                                                    .z = &z,
-                                                    .mean = net->statistics + (u->mean - net->model->parameter_count),
-                                                    .var = net->statistics + (u->var - net->model->parameter_count),
-                                                    .stat_stride = net->running_count,
-                                                    .x = &x,
-                                                    .packed = mmc_network_packed(net, i),
-                                                    .gamma = net->state + u->gamma,
-                                                    .beta = net->state + u->beta,
-                                                    .set_stride = net->model->state_count,
-                                                    .residual = u->residual >= 0 ? &residual : NULL,
-                                                    .workspace = net->workspace,
-                                                });
+    const mmc_unit_shape shape = mmc_network_unit_shape(u, net->n);
+    mmc_trace_begin_unit("unit train", &shape, net->sets);
+    return mmc_trace_end(
+        net->be->unit->train(net->be->queue, &(mmc_unit_train_call){
+                                                 .shape = shape,
+                                                 .sets = net->sets,
+                                                 .y = &y,
+                                                 .z = &z,
+                                                 .mean = net->statistics + (u->mean - net->model->parameter_count),
+                                                 .var = net->statistics + (u->var - net->model->parameter_count),
+                                                 .stat_stride = net->running_count,
+                                                 .x = &x,
+                                                 .packed = mmc_network_packed(net, i),
+                                                 .gamma = net->state + u->gamma,
+                                                 .beta = net->state + u->beta,
+                                                 .set_stride = net->model->state_count,
+                                                 .residual = u->residual >= 0 ? &residual : NULL,
+                                                 .workspace = net->workspace,
+                                             }));
 }
 
 mmc_status mmc_network_forward_unit(mmc_network *net, int unit) {
@@ -151,16 +159,18 @@ mmc_status mmc_network_forward(mmc_network *net) {
     if (net->mode == MMC_NETWORK_STATS)
         return MMC_OK;
     mmc_activation last = mmc_network_slot(net, m->unit_count);
-    MMC_TRY(net->be->unit->pool(net->be->queue, net->rep, &last));
-    return net->be->flat->head(net->be->queue, &(mmc_head_call){.sets = net->sets,
-                                                                .n = net->n,
-                                                                .c = m->features,
-                                                                .k = m->spec.classes,
-                                                                .logits = net->logits,
-                                                                .rep = net->rep,
-                                                                .w = net->state + m->head_weight,
-                                                                .b = net->state + m->head_bias,
-                                                                .set_stride = m->state_count});
+    mmc_trace_begin(MMC_TRACE_OPERATION, "pool");
+    MMC_TRY(mmc_trace_end(net->be->unit->pool(net->be->queue, net->rep, &last)));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "head");
+    return mmc_trace_end(net->be->flat->head(net->be->queue, &(mmc_head_call){.sets = net->sets,
+                                                                              .n = net->n,
+                                                                              .c = m->features,
+                                                                              .k = m->spec.classes,
+                                                                              .logits = net->logits,
+                                                                              .rep = net->rep,
+                                                                              .w = net->state + m->head_weight,
+                                                                              .b = net->state + m->head_bias,
+                                                                              .set_stride = m->state_count}));
 }
 
 mmc_status mmc_network_backward(mmc_network *net) {
@@ -168,17 +178,20 @@ mmc_status mmc_network_backward(mmc_network *net) {
     if (net->mode != MMC_NETWORK_TRAIN)
         return mmc_fail(MMC_ERR_USAGE, "backward pass of a network that was not planned for training");
     bool written[MMC_NETWORK_SLOTS] = {false};
-    MMC_TRY(net->be->flat->head_backward(net->be->queue, &(mmc_head_backward_call){.n = net->n,
-                                                                                   .c = m->features,
-                                                                                   .k = m->spec.classes,
-                                                                                   .drep = net->drep,
-                                                                                   .dw = net->gradient + m->head_weight,
-                                                                                   .db = net->gradient + m->head_bias,
-                                                                                   .dlogits = net->dlogits,
-                                                                                   .rep = net->rep,
-                                                                                   .w = net->state + m->head_weight}));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "head backward");
+    MMC_TRY(mmc_trace_end(
+        net->be->flat->head_backward(net->be->queue, &(mmc_head_backward_call){.n = net->n,
+                                                                               .c = m->features,
+                                                                               .k = m->spec.classes,
+                                                                               .drep = net->drep,
+                                                                               .dw = net->gradient + m->head_weight,
+                                                                               .db = net->gradient + m->head_bias,
+                                                                               .dlogits = net->dlogits,
+                                                                               .rep = net->rep,
+                                                                               .w = net->state + m->head_weight})));
     mmc_activation last = mmc_network_slot_gradient(net, m->unit_count);
-    MMC_TRY(net->be->unit->pool_backward(net->be->queue, &last, net->drep));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "pool backward");
+    MMC_TRY(mmc_trace_end(net->be->unit->pool_backward(net->be->queue, &last, net->drep)));
     for (int i = m->unit_count - 1; i >= 0; i--) {
         const mmc_unit_info *u = unit_of(net, i);
         mmc_activation x = mmc_network_slot(net, u->input), y = mmc_network_slot(net, i + 1),
@@ -209,7 +222,8 @@ mmc_status mmc_network_backward(mmc_network *net) {
             call.dx_add = written[u->input];
             written[u->input] = true;
         }
-        MMC_TRY(net->be->unit->backward(net->be->queue, &call));
+        mmc_trace_begin_unit("unit backward", &call.shape, 1);
+        MMC_TRY(mmc_trace_end(net->be->unit->backward(net->be->queue, &call)));
     }
     return MMC_OK;
 }
@@ -241,7 +255,8 @@ mmc_status mmc_network_pass(mmc_network *net, const mmc_image_store *store, cons
         p.samples = net->samples;
     }
     mmc_recording_key key = recording_key(net, RECORD_PASS, store);
-    return mmc_recordings_run(&net->recordings, net->be, &key, render_and_forward, &p);
+    mmc_trace_begin(MMC_TRACE_PHASE, net->mode == MMC_NETWORK_STATS ? "bn batch" : "eval batch");
+    return mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, render_and_forward, &p));
 }
 
 static mmc_status run_step(void *user) {
@@ -250,13 +265,14 @@ static mmc_status run_step(void *user) {
     MMC_TRY(pack_weights(net));
     MMC_TRY(render_and_forward(user));
     MMC_TRY(net->be->memory->zero(net->be, p->tally, 2 * sizeof *p->tally));
-    MMC_TRY(net->be->flat->loss(net->be->queue, &(mmc_loss_call){.n = net->n,
-                                                                 .k = net->model->spec.classes,
-                                                                 .tally = p->tally,
-                                                                 .dlogits = net->dlogits,
-                                                                 .gradient_scale = 1.0f / (float)net->n,
-                                                                 .logits = net->logits,
-                                                                 .labels = p->labels}));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "loss");
+    MMC_TRY(mmc_trace_end(net->be->flat->loss(net->be->queue, &(mmc_loss_call){.n = net->n,
+                                                                               .k = net->model->spec.classes,
+                                                                               .tally = p->tally,
+                                                                               .dlogits = net->dlogits,
+                                                                               .gradient_scale = 1.0f / (float)net->n,
+                                                                               .logits = net->logits,
+                                                                               .labels = p->labels})));
     return mmc_network_backward(net);
 }
 
@@ -275,7 +291,8 @@ mmc_status mmc_network_step(mmc_network *net, const mmc_network_step_call *call)
         p.tally = net->tally;
     }
     mmc_recording_key key = recording_key(net, RECORD_STEP, call->store);
-    MMC_TRY(mmc_recordings_run(&net->recordings, net->be, &key, run_step, &p));
+    mmc_trace_begin(MMC_TRACE_PHASE, "training step");
+    MMC_TRY(mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, run_step, &p)));
     return net->tally ? memory->copy(net->be, call->tally, net->tally, 2 * sizeof *call->tally) : MMC_OK;
 }
 

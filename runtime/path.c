@@ -3,6 +3,7 @@
 #include "runtime/clock.h"
 #include "runtime/path_cache.h"
 #include "runtime/point.h"
+#include "runtime/trace.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -216,8 +217,9 @@ static mmc_status interpolate(sweep *s, course *c, const int *points, int count)
         MMC_TRY(mmc_curve_weights(c->weight + i * c->curve->count, c->curve, t_of(s, points[i])));
     for (int i = 0; i < c->curve->count; i++)
         end[i] = s->ends[i];
-    return s->be->flat->interpolate(s->be->queue, s->states, s->model->state_count, count, end, c->curve->count,
-                                    c->weight, s->model->state_count);
+    mmc_trace_begin(MMC_TRACE_OPERATION, "interpolate");
+    return mmc_trace_end(s->be->flat->interpolate(s->be->queue, s->states, s->model->state_count, count, end,
+                                                  c->curve->count, c->weight, s->model->state_count));
 }
 
 static mmc_status run_points(sweep *s, course *c, const int *points, int count) {

@@ -1,6 +1,7 @@
 #include "runtime/point.h"
 
 #include "runtime/clock.h"
+#include "runtime/trace.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -212,14 +213,17 @@ static mmc_status estimate(mmc_point_plan *p, float *state, int states, mmc_poin
 mmc_status mmc_point_run(mmc_point_plan *p, float *states, int count, mmc_point_hooks *hooks) {
     const double start_s = mmc_clock_s();
     if (p->stats) {
-        MMC_TRY(estimate(p, states, count, hooks));
+        mmc_trace_begin(MMC_TRACE_PHASE, "bn");
+        MMC_TRY(mmc_trace_end(estimate(p, states, count, hooks)));
         MMC_TRY(p->be->memory->sync(p->be));
     }
     const double estimated_s = mmc_clock_s();
     MMC_TRY(mmc_network_load(p->eval, states, count));
     for (int split = SPLITS - 1; split >= 0; split--)
-        if (p->evaluator[split])
-            MMC_TRY(mmc_evaluator_run(p->evaluator[split], count, advance_evaluation, hooks));
+        if (p->evaluator[split]) {
+            mmc_trace_begin(MMC_TRACE_PHASE, "eval");
+            MMC_TRY(mmc_trace_end(mmc_evaluator_run(p->evaluator[split], count, advance_evaluation, hooks)));
+        }
     MMC_TRY(p->be->memory->sync(p->be));
     if (hooks) {
         hooks->bn_s += estimated_s - start_s;

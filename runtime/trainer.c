@@ -3,6 +3,7 @@
 #include "runtime/curve.h"
 #include "runtime/images.h"
 #include "runtime/network.h"
+#include "runtime/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,10 +212,13 @@ static mmc_status step_plain(mmc_trainer *t, int64_t step, double rate) {
     const size_t parameters = t->model->parameter_count, running = t->model->state_count - parameters;
     float *state = t->weights;
     MMC_TRY(gradient_at(t, state, step));
-    MMC_TRY(t->be->flat->running(t->be->queue, state + parameters, running, mmc_network_statistics(t->net), running,
-                                 mmc_network_unbias_factor(t->net), 1, running, 0.1));
-    return t->be->flat->sgd(t->be->queue, state, t->velocity, mmc_network_gradient(t->net), parameters, rate,
-                            t->config->momentum, t->config->decay);
+    mmc_trace_begin(MMC_TRACE_OPERATION, "running");
+    MMC_TRY(
+        mmc_trace_end(t->be->flat->running(t->be->queue, state + parameters, running, mmc_network_statistics(t->net),
+                                           running, mmc_network_unbias_factor(t->net), 1, running, 0.1)));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "sgd");
+    return mmc_trace_end(t->be->flat->sgd(t->be->queue, state, t->velocity, mmc_network_gradient(t->net), parameters,
+                                          rate, t->config->momentum, t->config->decay));
 }
 
 /* One draw of t moves every bend that has weight there; a bend without weight is not touched. */
@@ -234,13 +238,17 @@ static mmc_status step_bends(mmc_trainer *t, int epoch, int64_t step, double rat
     point[curve->count - 1] = (const float *)t->ends + n;
     for (int v = 0; v < t->vectors; v++)
         point[v + 1] = mmc_trainer_weights(t, v);
-    MMC_TRY(t->be->flat->interpolate(t->be->queue, t->gamma, n, 1, point, curve->count, weight, n));
+    mmc_trace_begin(MMC_TRACE_OPERATION, "interpolate");
+    MMC_TRY(mmc_trace_end(t->be->flat->interpolate(t->be->queue, t->gamma, n, 1, point, curve->count, weight, n)));
     MMC_TRY(gradient_at(t, t->gamma, step));
     for (int v = 0; v < t->vectors; v++)
-        if (weight[v + 1] > 0)
-            MMC_TRY(t->be->flat->sgd(t->be->queue, (float *)t->weights + (size_t)v * n,
-                                     (float *)t->velocity + (size_t)v * parameters, mmc_network_gradient(t->net),
-                                     parameters, rate * weight[v + 1], t->config->momentum, t->config->decay));
+        if (weight[v + 1] > 0) {
+            mmc_trace_begin(MMC_TRACE_OPERATION, "sgd");
+            MMC_TRY(mmc_trace_end(t->be->flat->sgd(t->be->queue, (float *)t->weights + (size_t)v * n,
+                                                   (float *)t->velocity + (size_t)v * parameters,
+                                                   mmc_network_gradient(t->net), parameters, rate * weight[v + 1],
+                                                   t->config->momentum, t->config->decay)));
+        }
     return MMC_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "suites/execute.h"
 
 #include "runtime/file.h"
+#include "runtime/trace.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,10 +25,7 @@ mmc_progress mmc_progress_relayed(mmc_progress_relay *relay) {
     return (mmc_progress){.report = relay_progress, .user = relay, .interrupted = relay->request->interrupted};
 }
 
-mmc_status mmc_job_execute(const mmc_execution *x, const mmc_job *job) {
-    char path[4096];
-    MMC_TRY(mmc_artifact_path(path, sizeof path, x, job, "config.json"));
-    MMC_TRY(mmc_file_write(path, job->config, strlen(job->config)));
+static mmc_status execute(const mmc_execution *x, const mmc_job *job) {
     switch (job->kind) {
     case MMC_JOB_PATHS:
         return mmc_job_execute_paths(x, job);
@@ -36,6 +34,14 @@ mmc_status mmc_job_execute(const mmc_execution *x, const mmc_job *job) {
     default:
         return mmc_job_execute_training(x, job);
     }
+}
+
+mmc_status mmc_job_execute(const mmc_execution *x, const mmc_job *job) {
+    char path[4096];
+    MMC_TRY(mmc_artifact_path(path, sizeof path, x, job, "config.json"));
+    MMC_TRY(mmc_file_write(path, job->config, strlen(job->config)));
+    mmc_trace_begin(MMC_TRACE_JOB, job->label);
+    return mmc_trace_end(execute(x, job));
 }
 
 static mmc_status write_null(const mmc_execution *x, const mmc_job *job, const char *item, const char *metric,

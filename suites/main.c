@@ -1,4 +1,5 @@
 /* The program: commands over the library. Only this file exits. */
+#include "runtime/trace.h"
 #include "runtime/version.h"
 #include "suites/command.h"
 #include "suites/interrupt.h"
@@ -42,8 +43,10 @@ static mmc_status run(int argc, char **argv, mmc_output *out) {
         print_version(out);
     else if (options.help)
         mmc_help_print(out->rows, options.command);
-    else
-        return functions[options.command](&options, out);
+    else {
+        mmc_trace_begin(MMC_TRACE_JOB, mmc_command_name(options.command));
+        return mmc_trace_end(functions[options.command](&options, out));
+    }
     return MMC_OK;
 }
 
