@@ -16,6 +16,7 @@
 #include "kernels/assign.h"
 #include "kernels/correlation.h"
 #include "kernels/flat.h"
+#include "kernels/mlp.h"
 #include "kernels/unit.h"
 #include "runtime/status.h"
 
@@ -66,6 +67,7 @@ struct mmc_backend {
     const mmc_unit_ops *unit;
     const mmc_flat_ops *flat;
     const mmc_assign_ops *assign;
+    const mmc_mlp_ops *mlp;
     const mmc_correlation_ops *correlation; /* in the layout of `unit`; NULL: this provider has none */
     const mmc_graph_ops *graph;             /* NULL: work is never recorded */
     const struct mmc_timer_ops *timer;      /* NULL: nothing can be timed here */

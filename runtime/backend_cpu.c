@@ -106,12 +106,14 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
     const mmc_unit_ops *onednn = mmc_onednn_unit_ops();
     be->flat = mmc_own_flat_ops();
     be->assign = mmc_own_assign_ops();
+    be->mlp = mmc_own_mlp_ops();
     if (strcmp(name, "auto") == 0 || strcmp(name, "own") == 0)
         be->unit = mmc_own_unit_ops();
     else if (strcmp(name, "reference") == 0) {
         be->unit = mmc_reference_unit_ops();
         be->flat = mmc_reference_flat_ops();
         be->assign = mmc_reference_assign_ops();
+        be->mlp = mmc_reference_mlp_ops();
     } else if (strcmp(name, "onednn") == 0 && onednn)
         be->unit = onednn;
     else if (strcmp(name, "onednn") == 0)

@@ -31,6 +31,7 @@ static mmc_status choose_provider(mmc_backend *be, const char *name) {
     be->flat = mmc_cuda_flat_ops();
     be->assign = mmc_cuda_assign_ops();
     be->correlation = mmc_cuda_correlation_ops();
+    be->mlp = mmc_cuda_mlp_ops();
     be->unit = mmc_cuda_unit_ops();
     if (strcmp(name, "cudnn") == 0) {
         MMC_TRY(mmc_cudnn_attach(be->queue));

@@ -5,6 +5,7 @@
 #include "kernels/assign.h"
 #include "kernels/correlation.h"
 #include "kernels/flat.h"
+#include "kernels/mlp.h"
 #include "kernels/unit.h"
 
 #ifdef __cplusplus
@@ -16,6 +17,7 @@ const mmc_unit_ops *mmc_cuda_unit_ops(void);
 const mmc_flat_ops *mmc_cuda_flat_ops(void);
 const mmc_assign_ops *mmc_cuda_assign_ops(void);
 const mmc_correlation_ops *mmc_cuda_correlation_ops(void);
+const mmc_mlp_ops *mmc_cuda_mlp_ops(void);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/assign.h"
 #include "kernels/correlation.h"
+#include "kernels/mlp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ typedef struct own_variant {
     const mmc_flat_ops *flat;
     const mmc_assign_ops *assign;
     const mmc_correlation_ops *correlation;
+    const mmc_mlp_ops *mlp;
     double (*probe_fma)(long steps, float seed, float *result);
 } own_variant;
 
@@ -20,12 +22,14 @@ extern const mmc_unit_ops mmc_own_unit_table_baseline;
 extern const mmc_flat_ops mmc_own_flat_table_baseline;
 extern const mmc_assign_ops mmc_own_assign_table_baseline;
 extern const mmc_correlation_ops mmc_own_correlation_table_baseline;
+extern const mmc_mlp_ops mmc_own_mlp_table_baseline;
 double mmc_own_probe_fma_baseline(long steps, float seed, float *result);
 #ifdef MMC_OWN_X86
 extern const mmc_unit_ops mmc_own_unit_table_avx512, mmc_own_unit_table_avx2;
 extern const mmc_flat_ops mmc_own_flat_table_avx512, mmc_own_flat_table_avx2;
 extern const mmc_assign_ops mmc_own_assign_table_avx512, mmc_own_assign_table_avx2;
 extern const mmc_correlation_ops mmc_own_correlation_table_avx512, mmc_own_correlation_table_avx2;
+extern const mmc_mlp_ops mmc_own_mlp_table_avx512, mmc_own_mlp_table_avx2;
 double mmc_own_probe_fma_avx512(long steps, float seed, float *result);
 double mmc_own_probe_fma_avx2(long steps, float seed, float *result);
 #endif
@@ -34,12 +38,12 @@ double mmc_own_probe_fma_avx2(long steps, float seed, float *result);
 static const own_variant own_variants[] = {
 #ifdef MMC_OWN_X86
     {"avx512", &mmc_own_unit_table_avx512, &mmc_own_flat_table_avx512, &mmc_own_assign_table_avx512,
-     &mmc_own_correlation_table_avx512, mmc_own_probe_fma_avx512},
+     &mmc_own_correlation_table_avx512, &mmc_own_mlp_table_avx512, mmc_own_probe_fma_avx512},
     {"avx2", &mmc_own_unit_table_avx2, &mmc_own_flat_table_avx2, &mmc_own_assign_table_avx2,
-     &mmc_own_correlation_table_avx2, mmc_own_probe_fma_avx2},
+     &mmc_own_correlation_table_avx2, &mmc_own_mlp_table_avx2, mmc_own_probe_fma_avx2},
 #endif
     {"baseline", &mmc_own_unit_table_baseline, &mmc_own_flat_table_baseline, &mmc_own_assign_table_baseline,
-     &mmc_own_correlation_table_baseline, mmc_own_probe_fma_baseline},
+     &mmc_own_correlation_table_baseline, &mmc_own_mlp_table_baseline, mmc_own_probe_fma_baseline},
 };
 enum { OWN_VARIANTS = sizeof own_variants / sizeof own_variants[0] };
 
@@ -95,6 +99,11 @@ const mmc_assign_ops *mmc_own_assign_ops(void) {
 const mmc_correlation_ops *mmc_own_correlation_ops(void) {
     const own_variant *v = variant_choose();
     return v ? v->correlation : NULL;
+}
+
+const mmc_mlp_ops *mmc_own_mlp_ops(void) {
+    const own_variant *v = variant_choose();
+    return v ? v->mlp : NULL;
 }
 
 double mmc_own_probe_fma(long steps) {
