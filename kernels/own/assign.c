@@ -14,9 +14,9 @@
 #include <immintrin.h>
 #endif
 
-/* Augmenting row reduction ends after ROW_PASSES over the rows without a column, or ROW_BUDGET n displacements each:
- * beyond, shortest paths are the quicker way. NARROW: largest cost solved in 32 bits. */
-enum { ROW_PASSES = 2, ROW_BUDGET = 4, NARROW = 1 << 25 };
+/* Augmenting row reduction ends after ROW_BUDGET n displacements: beyond, shortest paths are the quicker way. NARROW:
+ * largest cost solved in 32 bits. */
+enum { ROW_BUDGET = 2, NARROW = 1 << 25 };
 enum { FAR32 = 1 << 29, FARTHEST32 = 1 << 30 };
 #define FAR64 ((int64_t)1 << 61)
 #define FARTHEST64 ((int64_t)1 << 62)
