@@ -1,6 +1,8 @@
 /* Planning, creation and release of networks. */
 #include "runtime/network_plan.h"
 
+#include "runtime/room.h"
+
 #include <limits.h>
 #include <stdlib.h>
 
@@ -165,20 +167,21 @@ static void plan_parameters(mmc_network *net) {
     }
 }
 
+static mmc_status say_plan(mmc_status status, const mmc_network *net, const char *what) {
+    return mmc_fail_context(status,
+                            "%s of %s, width %d, batch %d (parameters %zu, activations %zu, workspace %zu "
+                            "bytes)",
+                            what, mmc_arch_name(net->model->spec.arch), net->model->spec.width, net->batch_max,
+                            net->memory.parameters_bytes, net->memory.activations_bytes, net->memory.workspace_bytes);
+}
+
 static mmc_status allocate(mmc_network *net, void **out, size_t size, const char *what) {
     if (size == 0)
         return MMC_OK;
     mmc_status status = net->be->memory->alloc(net->be, out, size);
     if (status == MMC_OK)
         status = net->be->memory->zero(net->be, *out, size);
-    if (status != MMC_OK)
-        return mmc_fail_context(status,
-                                "%s of %s, width %d, batch %d (parameters %zu, activations %zu, workspace %zu "
-                                "bytes)",
-                                what, mmc_arch_name(net->model->spec.arch), net->model->spec.width, net->batch_max,
-                                net->memory.parameters_bytes, net->memory.activations_bytes,
-                                net->memory.workspace_bytes);
-    return MMC_OK;
+    return status == MMC_OK ? MMC_OK : say_plan(status, net, what);
 }
 
 /* The next `count` four-byte values of the vectors' memory; NULL where `base` is, or where none are wanted. */
@@ -208,6 +211,14 @@ static size_t place_vectors(mmc_network *net, char *base) {
     net->labels = take(base, &offset, recorded && train ? (size_t)net->batch_max : 0);
     net->tally = take(base, &offset, recorded && train ? 2 * sizeof(double) / sizeof(float) : 0);
     return offset;
+}
+
+/* The whole plan at once, so that nothing is allocated of one that does not fit. */
+static mmc_status check_room(mmc_network *net) {
+    const size_t vectors = place_vectors(net, NULL);
+    mmc_status status = mmc_room_check(net->be, net->memory.parameters_bytes + net->memory.activations_bytes +
+                                                    net->memory.workspace_bytes + vectors);
+    return status == MMC_OK ? MMC_OK : say_plan(status, net, "memory");
 }
 
 /* What pooling statistics needs to know of every running value. */
@@ -256,6 +267,7 @@ mmc_status mmc_network_create(mmc_network **out, mmc_backend *be, const mmc_mode
     net->running_count = model->state_count - model->parameter_count;
     plan_parameters(net);
     plan_activations(net);
+    MMC_GOTO(fail, check_room(net));
     MMC_GOTO(fail, allocate(net, &net->parameters, net->memory.parameters_bytes, "packed weights"));
     MMC_GOTO(fail, allocate(net, &net->activations, net->memory.activations_bytes, "activations"));
     MMC_GOTO(fail, allocate(net, &net->workspace, net->memory.workspace_bytes, "workspace"));

@@ -3,6 +3,7 @@
 #include "runtime/clock.h"
 #include "runtime/path_cache.h"
 #include "runtime/point.h"
+#include "runtime/room.h"
 #include "runtime/trace.h"
 
 #include <math.h>
@@ -78,8 +79,11 @@ static mmc_status place(sweep *s, const mmc_dataset *data) {
 /* Room for the rows of `points` points and the plan of `s->points` of them. */
 static mmc_status sweep_open(sweep *s, const mmc_dataset *data, int points, mmc_path_result *out) {
     const mmc_path_config *config = s->config;
+    mmc_room room;
     s->out = out;
+    MMC_TRY(mmc_room_measure(&room, s->be));
     MMC_TRY(place(s, data));
+    MMC_TRY(mmc_room_report(&room, s->be, s->hooks ? &s->hooks->progress : NULL));
     int rows = 0;
     for (int set = 0; set < MMC_SET_COUNT; set++)
         rows += (config->sets >> set) & 1u ? config->split_test + config->split_train : 0;

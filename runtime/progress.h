@@ -13,8 +13,8 @@ extern "C" {
 #endif
 
 typedef struct mmc_progress_event {
-    const char *phase;   /* "train", "midpoint", "bn", "eval", "match" */
-    int64_t done, total; /* image-forwards (training: images) of the job */
+    const char *phase;   /* "train", "midpoint", "bn", "eval", "match"; "memory": once, before the work begins */
+    int64_t done, total; /* image-forwards (training: images) of the job; memory: bytes it takes of those free */
     int epoch, epochs;   /* 0 where it does not apply */
     double t;            /* path point, NAN where it does not apply */
     double loss;         /* latest, NAN where there is none */

@@ -3,6 +3,7 @@
 #include "runtime/clock.h"
 #include "runtime/curve.h"
 #include "runtime/evaluate.h"
+#include "runtime/room.h"
 #include "runtime/trainer.h"
 
 #include <math.h>
@@ -261,10 +262,13 @@ static mmc_status finish(run *r, mmc_train_result *out) {
 static mmc_status train_run(run *r, const mmc_model *model, const mmc_dataset *data, const float *start,
                             mmc_train_result *out) {
     const mmc_train_config *config = r->config;
+    mmc_room room;
+    MMC_TRY(mmc_room_measure(&room, r->be));
     MMC_TRY(mmc_trainer_create(&r->trainer, r->be, model, data, config, start));
     MMC_TRY(allocate_state(&r->state, model, r->trainer, config->epochs));
     if (r->measure_curves)
         MMC_TRY(curves_open(&r->curves, r->be, model, data, config));
+    MMC_TRY(mmc_room_report(&room, r->be, r->hooks ? &r->hooks->progress : NULL));
     if (config->state_path)
         MMC_TRY(describe(r, model, data, start));
     if (config->state_path && config->resume) {

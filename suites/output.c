@@ -271,6 +271,11 @@ static void format_time(char *text, size_t size, double time_s) {
 void mmc_output_progress(mmc_output *out, const char *label, const mmc_progress_event *event) {
     if (out->quiet)
         return;
+    if (event->phase && strcmp(event->phase, "memory") == 0) {
+        mmc_output_message(out, "%s%s%.1f MB of the device's memory are planned, %.1f MB are free", label ? label : "",
+                           label ? ": " : "", (double)event->done / 1e6, (double)event->total / 1e6);
+        return;
+    }
     double now = now_s();
     const char *phase = label ? label : event->phase ? event->phase : "work";
     if (strncmp(phase, out->phase, sizeof out->phase - 1) != 0 || event->done < out->phase_done) {
