@@ -23,16 +23,6 @@ struct mmc_timer {
     long throttle_events; /* of core 0 at the last look; -1: not told */
 };
 
-static size_t cache_bytes(void) {
-    long told = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-    told = sysconf(_SC_LEVEL3_CACHE_SIZE);
-#endif
-    if (told < LEAST_BYTES)
-        return LEAST_BYTES;
-    return told > MOST_BYTES ? MOST_BYTES : (size_t)told;
-}
-
 static bool read_number(double *out, const char *path) {
     FILE *file = fopen(path, "r");
     if (!file)
@@ -40,6 +30,18 @@ static bool read_number(double *out, const char *path) {
     bool found = fscanf(file, "%lf", out) == 1;
     fclose(file);
     return found;
+}
+
+/* The last-level cache that core 0 shares; sysconf counts those of all cores where the kernel does not tell. */
+static size_t cache_bytes(void) {
+    double told = 0;
+    if (read_number(&told, "/sys/devices/system/cpu/cpu0/cache/index3/size"))
+        told *= 1024;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    else
+        told = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+    return (size_t)fmin(fmax(told, LEAST_BYTES), MOST_BYTES);
 }
 
 static long throttle_events(void) {

@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVALUATED_ROWS = 10000, SMALL_IMAGES = 2, SMALL_ROWS = 100, SMALL_COUNT = 10007 };
+enum {
+    EVALUATED_ROWS = 10000,
+    SMALL_IMAGES = 2,
+    SMALL_ROWS = 100,
+    SMALL_COUNT = 10007,
+    SMALL_PROBLEM = 96,
+    PROBLEMS = 64
+};
 
 static const struct {
     const char *name, *text, *paper;
@@ -205,6 +212,44 @@ static void add_vectors(builder *b) {
     }
 }
 
+/* Units of each width are matched with as many: where the width is first met, and all problems of a width in one batch
+ * as well, which is how a device does them best. */
+static void add_matching(builder *b) {
+    const mmc_model *m = b->model;
+    const mmc_bench_scope *scope = b->scope;
+    const double n = scope->batch, c = m->features;
+    add(b,
+        (mmc_bench_case){.op = MMC_BENCH_CLASS_MEANS,
+                         .shape = {.n = scope->batch, .c = m->features},
+                         .sets = 1,
+                         .flop = 20 * n * c,
+                         .bytes = 4 * 6 * n * c},
+        "representation");
+    for (int i = 0, widest = 0; i < m->unit_count; i++) {
+        const mmc_unit_info *u = &m->units[i];
+        if (u->k <= widest)
+            continue;
+        widest = u->k;
+        mmc_unit_shape s = unit_shape(u, scope->batch);
+        s = (mmc_unit_shape){.n = s.n, .c = s.k, .h = mmc_unit_out_h(&s), .w = mmc_unit_out_w(&s)};
+        const double k = s.c, samples = n * s.h * s.w, element = scope->element_bytes;
+        add(b,
+            (mmc_bench_case){.op = MMC_BENCH_CORRELATE,
+                             .shape = s,
+                             .sets = 1,
+                             .flop = 2 * k * k * samples,
+                             .bytes = 2 * element * k * samples},
+            u->conv);
+        char batch[48];
+        snprintf(batch, sizeof batch, "%s.batch", u->conv);
+        mmc_bench_case assign = {.op = MMC_BENCH_ASSIGN, .sets = 1, .count = (size_t)s.c, .bytes = 4 * k * k};
+        add(b, assign, u->conv);
+        assign.sets = PROBLEMS;
+        assign.bytes *= PROBLEMS;
+        add(b, assign, batch);
+    }
+}
+
 /* Bytes are not counted: they are those of its operations. image_forwards and FLOP are known when it has run. */
 static void add_path(builder *b) {
     const mmc_bench_scope *s = b->scope;
@@ -230,6 +275,7 @@ mmc_status mmc_bench_list_create(mmc_bench_list *out, const mmc_bench_scope *sco
         add_boundary(&b);
         add_head(&b);
         add_vectors(&b);
+        add_matching(&b);
         add_path(&b);
         mmc_model_free(model);
     }
@@ -248,8 +294,11 @@ mmc_bench_case mmc_bench_case_small(const mmc_bench_case *c) {
     const int images = c->op == MMC_BENCH_LOSS ? SMALL_ROWS : SMALL_IMAGES;
     if (small.shape.n > images)
         small.shape.n = images;
-    if (small.count > SMALL_COUNT)
-        small.count = SMALL_COUNT;
+    const size_t most = c->op == MMC_BENCH_ASSIGN ? SMALL_PROBLEM : SMALL_COUNT;
+    if (small.count > most)
+        small.count = most;
+    if (c->op == MMC_BENCH_ASSIGN && small.sets > 3)
+        small.sets = 3;
     return small;
 }
 
@@ -269,11 +318,18 @@ void mmc_bench_case_shape(char *out, size_t size, const mmc_bench_case *c) {
     case MMC_BENCH_GET:
     case MMC_BENCH_POOL:
     case MMC_BENCH_POOL_BACKWARD:
+    case MMC_BENCH_CORRELATE:
         snprintf(out, size, "%dx%dx%dx%d", s->n, s->c, s->h, s->w);
         return;
     case MMC_BENCH_HEAD:
     case MMC_BENCH_HEAD_BACKWARD:
         snprintf(out, size, "%dx%dx%d -> %d", c->sets, s->n, s->c, c->classes);
+        return;
+    case MMC_BENCH_CLASS_MEANS:
+        snprintf(out, size, "2x%dx%d, %d classes", s->n, s->c, c->classes);
+        return;
+    case MMC_BENCH_ASSIGN:
+        snprintf(out, size, "%dx%zux%zu", c->sets, c->count, c->count);
         return;
     case MMC_BENCH_LOSS:
         snprintf(out, size, "%dx%d%s", s->n, c->classes, c->gradient ? " +gradient" : "");

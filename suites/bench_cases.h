@@ -40,6 +40,9 @@ extern "C" {
     X(RUNNING, "running", "running statistics", "every training")                                                      \
     X(POOL_ADD, "pool_add", "pooled statistics: a batch more", "Figures 4, 14-19")                                     \
     X(POOL_FINISH, "pool_finish", "pooled statistics: the result", "Figures 4, 14-19")                                 \
+    X(CLASS_MEANS, "class_means", "distance of two batches' class means, with the gradients", "CBFT")                  \
+    X(CORRELATE, "correlate", "correlation of the units of two networks, a batch", "matching")                         \
+    X(ASSIGN, "assign", "linear assignment, a batch of problems, with certificates", "matching")                       \
     X(PATH, "path", "path evaluation as a whole", "Figures 4, 14-19")
 
 typedef enum mmc_bench_op {
@@ -60,8 +63,8 @@ typedef struct mmc_bench_case {
     mmc_model_spec spec;
     mmc_unit_shape shape; /* conv_*, pack; render, put, get, pool: n, c, h, w */
     int times;            /* units of the network that have this shape */
-    int sets, ends;       /* weight sets; end points of the curve */
-    size_t count;         /* elements of a set's vector */
+    int sets, ends;       /* weight sets, or problems; end points of the curve */
+    size_t count;         /* elements of a set's vector; rows of an assignment problem */
     int classes;
     bool gradient;                 /* loss */
     int points, bn_images, images; /* path */

@@ -86,7 +86,7 @@ static mmc_status prepare_loss(mmc_bench_operation *op) {
         mmc_bench_output_add(op, (mmc_bench_output){.data = op->a, .count = elements});
     }
     op->run = run_loss;
-    mmc_bench_output_add(op, (mmc_bench_output){.data = tally, .count = 2, .wide = true});
+    mmc_bench_output_add(op, (mmc_bench_output){.data = tally, .count = 2, .type = MMC_BENCH_F64});
     return MMC_OK;
 }
 
@@ -181,7 +181,7 @@ static mmc_status prepare_pooled(mmc_bench_operation *op) {
     op->sums = p;
     op->run = run_pool_add;
     if (op->c.op == MMC_BENCH_POOL_ADD) {
-        mmc_bench_output_add(op, (mmc_bench_output){.data = op->sums, .count = count, .wide = true});
+        mmc_bench_output_add(op, (mmc_bench_output){.data = op->sums, .count = count, .type = MMC_BENCH_F64});
         return MMC_OK;
     }
     MMC_TRY(mmc_bench_floats(op, &op->d, count, STREAM_END, 0, 1));

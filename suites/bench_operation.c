@@ -54,7 +54,9 @@ mmc_status mmc_bench_operation_create(mmc_bench_operation **out, mmc_backend *be
         return mmc_fail(MMC_ERR_MEMORY, "out of memory for an operation");
     op->be = be;
     op->c = *c;
-    mmc_status status = c->op <= MMC_BENCH_POOL_BACKWARD ? mmc_bench_prepare_unit(op) : mmc_bench_prepare_flat(op);
+    mmc_status status = c->op <= MMC_BENCH_POOL_BACKWARD ? mmc_bench_prepare_unit(op)
+                        : c->op >= MMC_BENCH_CLASS_MEANS ? mmc_bench_prepare_match(op)
+                                                         : mmc_bench_prepare_flat(op);
     if (status == MMC_OK)
         status = be->memory->sync(be);
     if (status != MMC_OK) {
@@ -71,6 +73,7 @@ void mmc_bench_operation_free(mmc_bench_operation *op) {
     for (int i = 0; i < op->block_count; i++)
         op->be->memory->free(op->be, op->blocks[i]);
     free(op->coefficient);
+    free(op->problems);
     free(op);
 }
 
@@ -98,7 +101,7 @@ static size_t output_count(const mmc_bench_output *o) {
 static mmc_status read_output(double *out, mmc_bench_operation *op, const mmc_bench_output *o) {
     mmc_backend *be = op->be;
     const size_t count = output_count(o);
-    if (o->wide)
+    if (o->type == MMC_BENCH_F64)
         return be->memory->download(be, out, o->data, count * sizeof *out);
     const void *data = o->data;
     if (o->activation) {
@@ -107,12 +110,15 @@ static mmc_status read_output(double *out, mmc_bench_operation *op, const mmc_be
         MMC_TRY(be->unit->get(be->queue, dense, o->activation));
         data = dense;
     }
-    float *narrow = malloc(count * sizeof *narrow);
+    union {
+        float f;
+        int32_t i;
+    } *narrow = malloc(count * sizeof *narrow);
     if (!narrow)
         return mmc_fail(MMC_ERR_MEMORY, "out of memory for %zu results", count);
     mmc_status status = be->memory->download(be, narrow, data, count * sizeof *narrow);
     for (size_t i = 0; i < count && status == MMC_OK; i++)
-        out[i] = (double)narrow[i];
+        out[i] = o->type == MMC_BENCH_I32 ? narrow[i].i : (double)narrow[i].f;
     free(narrow);
     return status;
 }

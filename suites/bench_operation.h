@@ -19,12 +19,14 @@ extern "C" {
 
 enum { MMC_BENCH_BLOCKS = 24, MMC_BENCH_OUTPUTS = 6 };
 
-/* A result: an activation, or `count` floats or doubles of device memory. */
+/* A result: an activation, or `count` values of device memory. */
+typedef enum mmc_bench_type { MMC_BENCH_F32, MMC_BENCH_F64, MMC_BENCH_I32 } mmc_bench_type;
+
 typedef struct mmc_bench_output {
     const mmc_activation *activation;
     const void *data;
     size_t count;
-    bool wide; /* doubles */
+    mmc_bench_type type;
 } mmc_bench_output;
 
 typedef struct mmc_bench_operation {
@@ -46,6 +48,11 @@ typedef struct mmc_bench_operation {
     mmc_head_call head;
     mmc_head_backward_call head_backward;
     mmc_loss_call loss;
+    mmc_class_means_call class_means;
+    mmc_correlation_call correlation;
+    mmc_correlation_finish correlated;
+    mmc_assign_call assign;
+    mmc_assign_problem *problems; /* host */
     void *packed, *samples;
     float *weights, *a, *b, *d; /* vectors, by operation */
     const float *end[3];
@@ -67,8 +74,11 @@ mmc_status mmc_bench_operation_verify(double *error, mmc_backend *be, mmc_backen
 
 /* --- shared by bench_unit.c, bench_flat.c and bench_operation.c --- */
 
-mmc_status mmc_bench_prepare_unit(mmc_bench_operation *op); /* conv_*, pack, render, put, get, pool */
-mmc_status mmc_bench_prepare_flat(mmc_bench_operation *op); /* the others */
+mmc_status mmc_bench_prepare_unit(mmc_bench_operation *op);  /* conv_*, pack, render, put, get, pool */
+mmc_status mmc_bench_prepare_flat(mmc_bench_operation *op);  /* the others */
+mmc_status mmc_bench_prepare_match(mmc_bench_operation *op); /* class_means, correlate, assign */
+mmc_status mmc_bench_activation(mmc_bench_operation *op, mmc_activation *out, int n, int c, int h, int w);
+mmc_status mmc_bench_activation_fill(mmc_bench_operation *op, mmc_activation *a, uint32_t stream);
 
 /* Device memory that goes with the operation; floats uniform in [low, high), the same for a stream on every backend. */
 mmc_status mmc_bench_block(mmc_bench_operation *op, void **out, size_t size);

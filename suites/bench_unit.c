@@ -17,13 +17,13 @@ enum {
 };
 enum { STORED_IMAGES = 64 };
 
-static mmc_status make_activation(mmc_bench_operation *op, mmc_activation *out, int n, int c, int h, int w) {
+mmc_status mmc_bench_activation(mmc_bench_operation *op, mmc_activation *out, int n, int c, int h, int w) {
     mmc_backend *be = op->be;
     *out = (mmc_activation){.t = 1, .n = n, .c = c, .h = h, .w = w};
     return mmc_bench_block(op, &out->data, be->unit->activation_size(be->queue, 1, n, c, h, w));
 }
 
-static mmc_status fill_activation(mmc_bench_operation *op, mmc_activation *a, uint32_t stream) {
+mmc_status mmc_bench_activation_fill(mmc_bench_operation *op, mmc_activation *a, uint32_t stream) {
     float *dense;
     MMC_TRY(mmc_bench_floats(op, &dense, mmc_activation_count(a), stream, -1, 1));
     return op->be->unit->put(op->be->queue, a, dense);
@@ -62,17 +62,17 @@ static mmc_status prepare_backward(mmc_bench_operation *op, float *gamma, float 
     float *dw, *dgamma, *dbeta;
     void *p;
     MMC_TRY(run_train(op));
-    MMC_TRY(make_activation(op, &op->dy, s->n, s->k, op->y.h, op->y.w));
-    MMC_TRY(make_activation(op, &op->dy_kept, s->n, s->k, op->y.h, op->y.w));
-    MMC_TRY(fill_activation(op, &op->dy_kept, STREAM_DY));
+    MMC_TRY(mmc_bench_activation(op, &op->dy, s->n, s->k, op->y.h, op->y.w));
+    MMC_TRY(mmc_bench_activation(op, &op->dy_kept, s->n, s->k, op->y.h, op->y.w));
+    MMC_TRY(mmc_bench_activation_fill(op, &op->dy_kept, STREAM_DY));
     op->dy_bytes = be->unit->activation_size(be->queue, 1, s->n, s->k, op->y.h, op->y.w);
     MMC_TRY(restore_dy(op));
     if (s->c != 3) {
-        MMC_TRY(make_activation(op, &op->dx, s->n, s->c, s->h, s->w));
+        MMC_TRY(mmc_bench_activation(op, &op->dx, s->n, s->c, s->h, s->w));
         mmc_bench_output_add(op, (mmc_bench_output){.activation = &op->dx});
     }
     if (s->residual) {
-        MMC_TRY(make_activation(op, &op->dresidual, s->n, s->k, op->y.h, op->y.w));
+        MMC_TRY(mmc_bench_activation(op, &op->dresidual, s->n, s->k, op->y.h, op->y.w));
         mmc_bench_output_add(op, (mmc_bench_output){.activation = &op->dresidual});
     }
     MMC_TRY(mmc_bench_block(op, &p, (weights + 2 * k) * sizeof(float)));
@@ -121,12 +121,12 @@ static mmc_status prepare_conv(mmc_bench_operation *op) {
     MMC_TRY(mmc_bench_floats(op, &mean, k, STREAM_MEAN, -0.5f, 0.5f));
     MMC_TRY(mmc_bench_floats(op, &var, k, STREAM_VAR, 0.5f, 1.5f));
     MMC_TRY(mmc_bench_block(op, &workspace, be->unit->workspace_size(be->queue, s, mode, 1)));
-    MMC_TRY(make_activation(op, &op->x, s->n, s->c, s->h, s->w));
-    MMC_TRY(fill_activation(op, &op->x, STREAM_X));
-    MMC_TRY(make_activation(op, &op->y, s->n, s->k, mmc_unit_out_h(s), mmc_unit_out_w(s)));
+    MMC_TRY(mmc_bench_activation(op, &op->x, s->n, s->c, s->h, s->w));
+    MMC_TRY(mmc_bench_activation_fill(op, &op->x, STREAM_X));
+    MMC_TRY(mmc_bench_activation(op, &op->y, s->n, s->k, mmc_unit_out_h(s), mmc_unit_out_w(s)));
     if (s->residual) {
-        MMC_TRY(make_activation(op, &op->residual, s->n, s->k, op->y.h, op->y.w));
-        MMC_TRY(fill_activation(op, &op->residual, STREAM_RESIDUAL));
+        MMC_TRY(mmc_bench_activation(op, &op->residual, s->n, s->k, op->y.h, op->y.w));
+        MMC_TRY(mmc_bench_activation_fill(op, &op->residual, STREAM_RESIDUAL));
     }
     const mmc_activation *residual = s->residual ? &op->residual : NULL;
     if (op->c.op == MMC_BENCH_CONV_EVAL) {
@@ -148,7 +148,7 @@ static mmc_status prepare_conv(mmc_bench_operation *op) {
     if (mode == MMC_PACK_STATS && !(be->defers && s->residual))
         op->z = op->y; /* as networks place it */
     else
-        MMC_TRY(make_activation(op, &op->z, s->n, s->k, op->y.h, op->y.w));
+        MMC_TRY(mmc_bench_activation(op, &op->z, s->n, s->k, op->y.h, op->y.w));
     op->train = (mmc_unit_train_call){.shape = *s,
                                       .sets = 1,
                                       .y = &op->y,
@@ -218,7 +218,7 @@ static mmc_status prepare_render(mmc_bench_operation *op) {
     if (tops)
         MMC_GOTO(cleanup, mmc_bench_upload(op, &device_top, bytes, top));
     MMC_GOTO(cleanup, mmc_bench_upload(op, &op->samples, samples, (size_t)n * sizeof *samples));
-    MMC_GOTO(cleanup, make_activation(op, &op->x, n, 3, height, MMC_IMAGE_SIDE));
+    MMC_GOTO(cleanup, mmc_bench_activation(op, &op->x, n, 3, height, MMC_IMAGE_SIDE));
     op->store = (mmc_image_store){.natural = device_natural,
                                   .top = device_top,
                                   .count = STORED_IMAGES,
@@ -240,10 +240,10 @@ static mmc_status prepare_boundary(mmc_bench_operation *op) {
     const bool pools = op->c.op == MMC_BENCH_POOL || op->c.op == MMC_BENCH_POOL_BACKWARD;
     const bool reads = op->c.op == MMC_BENCH_GET || op->c.op == MMC_BENCH_POOL; /* the activation */
     const size_t dense = pools ? rows : elements;
-    MMC_TRY(make_activation(op, &op->x, s->n, s->c, s->h, s->w));
+    MMC_TRY(mmc_bench_activation(op, &op->x, s->n, s->c, s->h, s->w));
     MMC_TRY(mmc_bench_floats(op, &op->a, dense, STREAM_DY, -1, 1));
     if (reads)
-        MMC_TRY(fill_activation(op, &op->x, STREAM_X));
+        MMC_TRY(mmc_bench_activation_fill(op, &op->x, STREAM_X));
     mmc_bench_output_add(op, reads ? (mmc_bench_output){.data = op->a, .count = dense}
                                    : (mmc_bench_output){.activation = &op->x});
     op->run = op->c.op == MMC_BENCH_PUT    ? run_put

@@ -288,12 +288,15 @@ static mmc_status run_case(session *s, const mmc_bench_case *c) {
     return status;
 }
 
-/* `shared`: an earlier provider has measured what does not depend on it. */
-static void keep_wanted(mmc_bench_list *list, const mmc_options *o, bool shared) {
+/* `shared`: an earlier provider has measured what does not depend on it. Not every provider correlates its own layout.
+ */
+static void keep_wanted(mmc_bench_list *list, const mmc_options *o, const mmc_backend *be, bool shared) {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        const bool differs = list->cases[i].op <= MMC_BENCH_POOL_BACKWARD || list->cases[i].op == MMC_BENCH_PATH;
-        if (wanted(o, &list->cases[i]) && (differs || !shared))
+        const mmc_bench_op op = list->cases[i].op;
+        const bool differs = op <= MMC_BENCH_POOL_BACKWARD || op == MMC_BENCH_CORRELATE || op == MMC_BENCH_PATH;
+        const bool there = op != MMC_BENCH_CORRELATE || be->correlation;
+        if (there && wanted(o, &list->cases[i]) && (differs || !shared))
             list->cases[kept++] = list->cases[i];
     }
     list->count = kept;
@@ -312,7 +315,7 @@ static mmc_status run_provider(session *s, const char *provider, bool shared) {
     MMC_GOTO(cleanup, mmc_backend_open(&s->reference, &backend));
     const mmc_bench_scope scope = scope_of(s);
     MMC_GOTO(cleanup, mmc_bench_list_create(&list, &scope));
-    keep_wanted(&list, s->options, shared);
+    keep_wanted(&list, s->options, s->be, shared);
     if (list.count == 0)
         goto cleanup;
     MMC_GOTO(cleanup, s->be->timer->open(&s->timer, s->be));

@@ -165,8 +165,9 @@ TEST_P(Operations, AgreeWithTheReference) {
                 continue;
             double error = NAN;
             EXPECT_EQ(mmc_bench_operation_verify(&error, device.be, reference.be, &c), MMC_OK) << mmc_error_message();
+            const bool rounds = c.op <= MMC_BENCH_POOL_BACKWARD || c.op == MMC_BENCH_CORRELATE; // its activations
             if (c.op >= MMC_BENCH_RENDER) {
-                EXPECT_LT(error, c.op <= MMC_BENCH_POOL_BACKWARD && std::string(GetParam()) == "bf16" ? 4e-3 : 1e-6)
+                EXPECT_LT(error, rounds && std::string(GetParam()) == "bf16" ? 1e-2 : 1e-6)
                     << mmc_bench_op_name(c.op) << " " << c.name;
             }
         }
