@@ -1,7 +1,9 @@
 /* Memory of a CUDA device: allocation, staged uploads, and the waits at which the device's complaints are heard. */
+#include "kernels/cuda/deferral.h"
 #include "runtime/backend_cuda.h"
 #include "runtime/backend_cuda/state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { STAGE_ALIGN = 64, ALLOCATION_MIN = 64 };
@@ -26,10 +28,20 @@ static mmc_status memory_alloc(mmc_backend *be, void **out, size_t size) {
     *out = NULL;
     MMC_TRY(refuse_recording(be, "an allocation"));
     MMC_TRY(mmc_backend_cuda_select(be));
+    mmc_cuda_state *state = mmc_cuda_state_of(be);
+    mmc_cuda_allocation *entry = malloc(sizeof *entry);
+    if (!entry)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: the list of allocations needs %zu bytes", sizeof *entry);
     cudaError_t error = cudaMalloc(out, size ? size : ALLOCATION_MIN);
+    if (error == cudaSuccess) {
+        *entry = (mmc_cuda_allocation){*out, size, state->allocations};
+        state->allocations = entry;
+        return MMC_OK;
+    }
+    free(entry);
+    *out = NULL;
     if (error != cudaErrorMemoryAllocation)
         return mmc_cuda_status(error, "cudaMalloc", __FILE__, __LINE__);
-    *out = NULL;
     (void)cudaGetLastError();
     size_t available = 0, total = 0;
     MMC_CUDA(cudaMemGetInfo(&available, &total));
@@ -48,6 +60,16 @@ static mmc_status memory_alloc(mmc_backend *be, void **out, size_t size) {
 static void memory_free(mmc_backend *be, void *p) {
     if (!p)
         return;
+    mmc_cuda_state *state = mmc_cuda_state_of(be);
+    for (mmc_cuda_allocation **at = &state->allocations; *at; at = &(*at)->next) {
+        if ((*at)->base != p)
+            continue;
+        mmc_cuda_allocation *entry = *at;
+        *at = entry->next;
+        mmc_cuda_deferral_forget(&state->queue, entry->base, entry->size);
+        free(entry);
+        break;
+    }
     (void)mmc_backend_cuda_select(be);
     (void)cudaFree(p);        /* waits for the work that may use it */
     (void)cudaGetLastError(); /* what is wrong with the device was or will be said by an operation */

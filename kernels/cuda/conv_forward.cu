@@ -108,8 +108,14 @@ __device__ __forceinline__ void store_pair(mmc_bf16 *p, float2 v) {
     *reinterpret_cast<uint32_t *>(p) = mmc_to_bf16x2(v.x, v.y);
 }
 
+// Blocks that share a multiprocessor's registers, so that one multiplies while another fetches its input.
+template <mmc_cuda_precision P, int WIDTH>
+constexpr int resident = WIDTH > 64    ? 2
+                         : WIDTH == 64 ? (P == MMC_CUDA_FP32 ? 2 : 3)
+                                       : (P == MMC_CUDA_TF32 ? 4 : 3);
+
 template <mmc_cuda_precision P, int WARPS_M, int MT, int NT>
-__global__ void __launch_bounds__(THREADS, 2)
+__global__ void __launch_bounds__(THREADS, (resident<P, WARPS / WARPS_M * NT * 8>))
     conv_forward_kernel(const mmc_cuda_conv_call call, const mmc_cuda_conv_plan plan, unsigned *counters,
                         int first_set) {
     using Element = typename mmc_precision<P>::Element;

@@ -27,8 +27,16 @@ typedef struct mmc_cuda_stage {
     size_t used; /* bytes of it */
 } mmc_cuda_stage;
 
+/* What memory_free must know of an allocation: outputs noted as put off in it are forgotten with it. */
+typedef struct mmc_cuda_allocation {
+    void *base;
+    size_t size;
+    struct mmc_cuda_allocation *next;
+} mmc_cuda_allocation;
+
 typedef struct mmc_cuda_state {
     mmc_queue queue;
+    mmc_cuda_allocation *allocations;
     mmc_cuda_stage stage;
     unsigned *fault_seen; /* (1) pinned: queue.fault as of the last download or sync */
     bool recording;
