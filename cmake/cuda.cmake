@@ -102,6 +102,7 @@ if(mmc_cuda_wanted)
   endif()
   if(NOT mmc_cuda_missing)
     set(MMC_CUDA_FOUND ON)
+    set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON) # cuDNN and NCCL of pip lie where no loader looks
     string(REPLACE ";" ", " mmc_architectures "${MMC_CUDA_ARCHITECTURES}")
     set(mmc_cuda_line "${CMAKE_CUDA_COMPILER_VERSION} (${CMAKE_CUDA_COMPILER}), architectures ${mmc_architectures}")
     list(PREPEND mmc_cuda_hints ${CUDAToolkit_TARGET_DIR} ${CUDAToolkit_LIBRARY_ROOT})

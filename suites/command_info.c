@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/backend.h"
 #include "runtime/backend_cuda.h"
+#include "runtime/comm.h"
 #include "runtime/trace.h"
 #include "runtime/version.h"
 #include "suites/command.h"
@@ -78,6 +79,8 @@ static void print_libraries(mmc_output *out) {
     mmc_backend_cuda_libraries(cuda, sizeof cuda);
     print(out, "library", "cuda", *cuda, *cuda ? cuda : "not in this build",
           "install the CUDA toolkit and configure with -DMMC_CUDA=ON");
+    print(out, "library", "nccl", *mmc_comm_version(), *mmc_comm_version() ? mmc_comm_version() : "not in this build",
+          "several devices need it: install NCCL 2 and configure with -DMMC_NCCL=ON");
     print(out, "library", "nvtx", mmc_trace_built(), mmc_trace_built() ? "3" : "not in this build",
           "comes with the CUDA toolkit; configure with -DMMC_NVTX=ON");
     print(out, "library", "zlib", true, zlibVersion(), NULL);
