@@ -11,9 +11,8 @@ static size_t larger(size_t a, size_t b) {
 
 /* Batch norm is done with its workspace before the weights' gradient begins. */
 size_t mmc_cuda_backward_workspace_size(const mmc_queue *queue, const mmc_unit_shape *s) {
-    (void)queue;
     return larger(mmc_cuda_batchnorm_backward_workspace_size(s->n * mmc_unit_out_h(s) * mmc_unit_out_w(s), s->k),
-                  mmc_cuda_conv_backward_weights_workspace_size(s));
+                  mmc_cuda_conv_backward_weights_workspace_size(s, queue->precision));
 }
 
 mmc_status mmc_cuda_backward(mmc_queue *queue, const mmc_unit_backward_call *call) {

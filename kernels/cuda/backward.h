@@ -76,7 +76,7 @@ typedef struct mmc_cuda_conv_backward_weights_call {
     mmc_cuda_precision precision;
 } mmc_cuda_conv_backward_weights_call;
 
-size_t mmc_cuda_conv_backward_weights_workspace_size(const mmc_unit_shape *shape);
+size_t mmc_cuda_conv_backward_weights_workspace_size(const mmc_unit_shape *shape, mmc_cuda_precision precision);
 cudaError_t mmc_cuda_conv_backward_weights(const mmc_cuda_conv_backward_weights_call *call, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -34,21 +34,6 @@ __device__ __forceinline__ int place(int row, int chunk) {
     return row * ROW_BYTES + ((chunk ^ ((row >> 1) & 3)) << 4);
 }
 
-// Walks the taps of a class and the chunks of channels k along the sum.
-struct position {
-    int iy, ix, k;
-};
-__device__ __forceinline__ void advance(position &at, int elements, int padded_k, int taps_x) {
-    at.k += elements;
-    while (at.k >= padded_k) {
-        at.k -= padded_k;
-        if (++at.ix == taps_x) {
-            at.ix = 0;
-            at.iy++;
-        }
-    }
-}
-
 template <int PRECISION, int BM, int BN, int WARPS_M>
 __global__ void __launch_bounds__(THREADS, 2) conv_backward_data_kernel(data_args a) {
     typedef typename mmc_element<PRECISION>::type E;
@@ -72,41 +57,62 @@ __global__ void __launch_bounds__(THREADS, 2) conv_backward_data_kernel(data_arg
 
     const int thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     const int chunk = thread % CHUNKS, row0 = thread / CHUNKS;
-    int base[LOADS], y0[LOADS], x0[LOADS]; // row and column of dz under tap (0, 0); base: pixel 0 of the image
+    const int taps = reached ? taps_y * taps_x : 0;
+    const E *from[LOADS];  // dz under tap (0, 0) of this thread's pixels
+    uint32_t valid[LOADS]; // bit i: tap i of the class lies inside dz
 #pragma unroll
     for (int i = 0; i < LOADS; i++) {
         const int p = first + row0 + i * ROWS, image = mmc_quotient(by_plane, p), rest = p - image * height * width;
-        const int y = mmc_quotient(by_width, rest);
-        y0[i] = p < pixels ? y + (py + pad - ay) / a.stride : -1;
-        x0[i] = rest - y * width + (px + pad - ax) / a.stride;
-        base[i] = image * a.rows * a.columns;
+        const int y = mmc_quotient(by_width, rest), y0 = y + (py + pad - ay) / a.stride;
+        const int x0 = rest - y * width + (px + pad - ax) / a.stride;
+        from[i] = static_cast<const E *>(a.dz) +
+                  (static_cast<int64_t>(image) * a.rows * a.columns + y0 * a.columns + x0) * a.padded_k;
+        valid[i] = 0;
+        for (int tap = 0; tap < taps; tap++) {
+            const int row = y0 - tap / taps_x, column = x0 - tap % taps_x;
+            valid[i] |=
+                static_cast<uint32_t>(p < pixels && row >= 0 && row < a.rows && column >= 0 && column < a.columns)
+                << tap;
+        }
     }
-    const int steps = reached ? (taps_y * taps_x * a.padded_k + CHUNKS * PER - 1) / (CHUNKS * PER) : 0;
-    position at = {0, 0, 0};
-    advance(at, chunk * PER, a.padded_k, taps_x > 0 ? taps_x : 1);
+    const int steps = (taps * a.padded_k + CHUNKS * PER - 1) / (CHUNKS * PER);
+    // Where this thread's chunk lies along the sum: channel k of tap (iy, ix), and how far that is in dz and w.
+    int tap = 0, iy = 0, ix = 0, k = chunk * PER;
+    int64_t dz_at = 0, w_at = 0;
+    auto find_tap = [&] {
+        while (k >= a.padded_k) {
+            k -= a.padded_k;
+            tap++;
+            if (++ix == taps_x) {
+                ix = 0;
+                iy++;
+            }
+        }
+        dz_at = k - static_cast<int64_t>(iy * a.columns + ix) * a.padded_k;
+        const int turned = a.r * a.r - 1 - (ay + a.stride * iy) * a.r - ax - a.stride * ix;
+        w_at = static_cast<int64_t>(turned) * a.padded_c * a.padded_k + k;
+    };
+    find_tap();
+    const E *w_from = static_cast<const E *>(a.w) + static_cast<int64_t>(first_c + row0) * a.padded_k;
+    const int w_rows = a.padded_c - first_c - row0, w_step = ROWS * a.padded_k;
+    const int at_thread = place(row0, chunk);
 
     auto load = [&](int stage) {
-        unsigned char *rows = shared + stage * STAGE, *columns = rows + BM * ROW_BYTES;
-        const bool inside = at.iy < taps_y;
+        unsigned char *rows = shared + stage * STAGE + at_thread;
 #pragma unroll
-        for (int i = 0; i < LOADS; i++) {
-            const int y = y0[i] - at.iy, x = x0[i] - at.ix;
-            const bool real = inside && y >= 0 && y < a.rows && x >= 0 && x < a.columns;
-            const int64_t pixel = real ? base[i] + y * a.columns + x : 0;
-            mmc_cp_async16(rows + place(row0 + i * ROWS, chunk),
-                           static_cast<const E *>(a.dz) + pixel * a.padded_k + (real ? at.k : 0), real ? 16 : 0);
-        }
-        const int tap = a.r * a.r - 1 - ((ay + a.stride * at.iy) * a.r + ax + a.stride * at.ix);
+        for (int i = 0; i < LOADS; i++) // nothing is read where 0 bytes are; no bit is set beyond the taps
+            mmc_cp_async16(rows + i * ROWS * ROW_BYTES, from[i] + dz_at, valid[i] >> tap & 1 ? 16 : 0);
+        const int w_left = tap < taps ? w_rows : 0;
 #pragma unroll
-        for (int i = 0; i * ROWS < BN; i++) {
-            const int row = row0 + i * ROWS, c = first_c + row;
-            if (row >= BN)
-                break;
-            const bool real = inside && c < a.padded_c;
-            const int64_t from = real ? (static_cast<int64_t>(tap) * a.padded_c + c) * a.padded_k + at.k : 0;
-            mmc_cp_async16(columns + place(row, chunk), static_cast<const E *>(a.w) + from, real ? 16 : 0);
-        }
-        advance(at, CHUNKS * PER, a.padded_k, taps_x);
+        for (int i = 0; i * ROWS < BN; i++)
+            if (BN >= ROWS || row0 < BN)
+                mmc_cp_async16(rows + (BM + i * ROWS) * ROW_BYTES, w_from + (w_at + i * w_step),
+                               i * ROWS < w_left ? 16 : 0);
+        k += CHUNKS * PER;
+        dz_at += CHUNKS * PER;
+        w_at += CHUNKS * PER;
+        if (k >= a.padded_k)
+            find_tap();
     };
 
     float acc[M][N][4];

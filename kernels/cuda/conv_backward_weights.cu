@@ -4,7 +4,8 @@
 //   also where it is small; the sum runs over the pixels of dz, split over blocks.
 //   Mapping: 128 threads make a tile of BM x BN; grid = (column tiles, k tiles, splits of the pixels).
 //   Shared memory: 4 stages of PIXELS rows of (BM + BN) elements by cp.async, zeros for padding and tails: 36 KiB at
-//     64 x 64, 40 KiB at 16 x 128. Rows are 32 bytes (bf16: 16) longer than their elements: both fragments are read
+//     64 x 64, 40 KiB at 16 x 128; 3 stages and 40 KiB at 128 x 64 (k from 128 on; not fp32, whose fragments need the
+//     registers). Rows are 32 bytes (bf16: 16) longer than their elements: both fragments are read
 //     across rows (floats one by one, bf16 by transposing ldmatrix) and meet no bank twice.
 //   Bytes: dz once per column tile, x once per tap and k tile (from L2 mostly), partial sums written once.
 //   FLOP per element of dw: 2 N Hout Wout; three times the tensor work in fp32 (3xTF32).
@@ -16,7 +17,7 @@
 // the shape alone.
 #include "kernels/cuda/backward_tile.cuh"
 
-constexpr int THREADS = 128, STAGES = 4, REDUCE_THREADS = 192, REDUCE_C = 64, WANTED_BLOCKS = 528, FEWEST_PIXELS = 128;
+constexpr int THREADS = 128, REDUCE_THREADS = 192, REDUCE_C = 64, WANTED_BLOCKS = 528, FEWEST_PIXELS = 128;
 
 namespace {
 
@@ -66,7 +67,7 @@ __device__ __forceinline__ void right_fragments(uint32_t (&b)[F][2], const unsig
     }
 }
 
-template <int PRECISION, int BM, int BN, int WARPS_M>
+template <int PRECISION, int BM, int BN, int WARPS_M, int STAGES>
 __global__ void __launch_bounds__(THREADS, 2) conv_backward_weights_kernel(weights_args a) {
     typedef typename mmc_element<PRECISION>::type E;
     constexpr int SIZE = sizeof(E), PER = 16 / SIZE, PIXELS = 64 / SIZE, STEP = 32 / SIZE, TAIL = SIZE == 4 ? 32 : 16;
@@ -84,6 +85,10 @@ __global__ void __launch_bounds__(THREADS, 2) conv_backward_weights_kernel(weigh
     const int tap = column / a.padded_c, c = column - tap * a.padded_c;
     const int dy = tap / a.r - a.r / 2, dx = tap % a.r - a.r / 2;
 
+    // Nothing is loaded beyond the channels.
+    const int k_end = k < a.padded_k ? end : begin, column_end = column < a.columns ? end : begin;
+    const E *dz = static_cast<const E *>(a.dz) + k, *x_from = static_cast<const E *>(a.x) + c;
+
     auto load = [&](int stage, int step) {
         unsigned char *left = shared + stage * STAGE, *right = left + PIXELS * PITCH_M;
         const int from = begin + step * PIXELS;
@@ -92,10 +97,8 @@ __global__ void __launch_bounds__(THREADS, 2) conv_backward_weights_kernel(weigh
             const int row = row_m + i, p = from + row;
             if (row >= PIXELS)
                 break;
-            const bool real = p < end && k < a.padded_k;
-            mmc_cp_async16(left + row * PITCH_M + thread % CHUNKS_M * 16,
-                           static_cast<const E *>(a.dz) + (real ? static_cast<int64_t>(p) * a.padded_k + k : 0),
-                           real ? 16 : 0);
+            mmc_cp_async16(left + row * PITCH_M + thread % CHUNKS_M * 16, dz + static_cast<int64_t>(p) * a.padded_k,
+                           p < k_end ? 16 : 0); // nothing is read where 0 bytes are
         }
 #pragma unroll
         for (int i = 0; i < PIXELS; i += THREADS / CHUNKS_N) {
@@ -105,10 +108,10 @@ __global__ void __launch_bounds__(THREADS, 2) conv_backward_weights_kernel(weigh
             const int image = mmc_quotient(a.plane, p), rest = p - image * a.rows_out * a.columns_out;
             const int yo = mmc_quotient(a.width, rest), xo = rest - yo * a.columns_out;
             const int y = yo * a.stride + dy, x = xo * a.stride + dx;
-            const bool real = p < end && column < a.columns && y >= 0 && y < a.h && x >= 0 && x < a.w;
-            const int64_t pixel = (static_cast<int64_t>(image) * a.h + y) * a.w + x;
-            mmc_cp_async16(right + row * PITCH_N + thread % CHUNKS_N * 16,
-                           static_cast<const E *>(a.x) + (real ? pixel * a.padded_c + c : 0), real ? 16 : 0);
+            const bool real = p < column_end && static_cast<unsigned>(y) < static_cast<unsigned>(a.h) &&
+                              static_cast<unsigned>(x) < static_cast<unsigned>(a.w);
+            const int64_t pixel = static_cast<int64_t>(image * a.h + y) * a.w + x;
+            mmc_cp_async16(right + row * PITCH_N + thread % CHUNKS_N * 16, x_from + pixel * a.padded_c, real ? 16 : 0);
         }
     };
 
@@ -183,8 +186,10 @@ __global__ void __launch_bounds__(REDUCE_THREADS)
 struct tile {
     int m, n;
 };
-tile tile_of(const mmc_unit_shape *s) {
-    return mmc_cuda_pad(s->k) <= 16 ? tile{16, 128} : tile{64, 64};
+tile tile_of(const mmc_unit_shape *s, mmc_cuda_precision precision) {
+    if (mmc_cuda_pad(s->k) <= 16)
+        return {16, 128};
+    return {s->k >= 128 && precision != MMC_CUDA_FP32 ? 128 : 64, 64};
 }
 int columns_of(const mmc_unit_shape *s) {
     return s->r * s->r * mmc_cuda_pad(s->c);
@@ -193,8 +198,8 @@ int pixels_of(const mmc_unit_shape *s) {
     return s->n * mmc_unit_out_h(s) * mmc_unit_out_w(s);
 }
 // Upper bound of the splits; grows with the batch.
-int splits_of(const mmc_unit_shape *s) {
-    const tile t = tile_of(s);
+int splits_of(const mmc_unit_shape *s, mmc_cuda_precision precision) {
+    const tile t = tile_of(s, precision);
     int tiles = ((s->k + t.m - 1) / t.m) * ((columns_of(s) + t.n - 1) / t.n);
     int wanted = (WANTED_BLOCKS + tiles - 1) / tiles, most = (pixels_of(s) + FEWEST_PIXELS - 1) / FEWEST_PIXELS;
     return wanted < most ? wanted : most;
@@ -203,15 +208,17 @@ int splits_of(const mmc_unit_shape *s) {
 template <int PRECISION> void launch(const weights_args &a, tile t, int splits, cudaStream_t stream) {
     const dim3 grid((a.columns + t.n - 1) / t.n, (a.k + t.m - 1) / t.m, splits);
     if (t.m == 16)
-        MMC_LAUNCH((conv_backward_weights_kernel<PRECISION, 16, 128, 1>), grid, THREADS, 0, stream, a);
-    else
-        MMC_LAUNCH((conv_backward_weights_kernel<PRECISION, 64, 64, 2>), grid, THREADS, 0, stream, a);
+        MMC_LAUNCH((conv_backward_weights_kernel<PRECISION, 16, 128, 1, 4>), grid, THREADS, 0, stream, a);
+    else if (t.m == 64)
+        MMC_LAUNCH((conv_backward_weights_kernel<PRECISION, 64, 64, 2, 4>), grid, THREADS, 0, stream, a);
+    else if constexpr (PRECISION != MMC_CUDA_FP32)
+        MMC_LAUNCH((conv_backward_weights_kernel<PRECISION, 128, 64, 2, 3>), grid, THREADS, 0, stream, a);
 }
 
 } // namespace
 
-extern "C" size_t mmc_cuda_conv_backward_weights_workspace_size(const mmc_unit_shape *s) {
-    return sizeof(float) * splits_of(s) * s->k * columns_of(s);
+extern "C" size_t mmc_cuda_conv_backward_weights_workspace_size(const mmc_unit_shape *s, mmc_cuda_precision precision) {
+    return sizeof(float) * splits_of(s, precision) * s->k * columns_of(s);
 }
 
 extern "C" cudaError_t mmc_cuda_conv_backward_weights(const mmc_cuda_conv_backward_weights_call *call,
@@ -227,18 +234,19 @@ extern "C" cudaError_t mmc_cuda_conv_backward_weights(const mmc_cuda_conv_backwa
     a.h = s->h, a.w = s->w, a.r = s->r, a.stride = s->stride;
     a.plane = mmc_cuda_divider_of(a.rows_out * a.columns_out);
     a.width = mmc_cuda_divider_of(a.columns_out);
-    int run = (a.pixels + splits_of(s) - 1) / splits_of(s);
+    const tile t = tile_of(s, call->precision);
+    const int most = splits_of(s, call->precision), run = (a.pixels + most - 1) / most;
     a.run = (run + 31) / 32 * 32;
     const int splits = (a.pixels + a.run - 1) / a.run;
     switch (call->precision) {
     case MMC_CUDA_FP32:
-        launch<MMC_CUDA_FP32>(a, tile_of(s), splits, stream);
+        launch<MMC_CUDA_FP32>(a, t, splits, stream);
         break;
     case MMC_CUDA_TF32:
-        launch<MMC_CUDA_TF32>(a, tile_of(s), splits, stream);
+        launch<MMC_CUDA_TF32>(a, t, splits, stream);
         break;
     case MMC_CUDA_BF16:
-        launch<MMC_CUDA_BF16>(a, tile_of(s), splits, stream);
+        launch<MMC_CUDA_BF16>(a, t, splits, stream);
         break;
     }
     cudaError_t error = cudaGetLastError();
