@@ -44,6 +44,10 @@ mmc_status mmc_backend_open(mmc_backend **out, const mmc_backend_options *option
     return mmc_fail(MMC_ERR_USAGE, "backend '%s' is not known; known are: auto, cpu, cuda", name);
 }
 
+mmc_status mmc_backend_select(mmc_backend *be) {
+    return mmc_backend_cuda_select(be);
+}
+
 void mmc_backend_close(mmc_backend *be) {
     if (be)
         be->close(be);

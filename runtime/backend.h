@@ -92,6 +92,10 @@ struct mmc_backend {
  * caller closes. */
 mmc_status mmc_backend_open(mmc_backend **out, const mmc_backend_options *options);
 
+/* Makes the backend's device the calling thread's: before a program with several devices turns from one of its backends
+ * to another. A backend that has just been opened is selected. */
+mmc_status mmc_backend_select(mmc_backend *be);
+
 /* Waits for the work in hand and frees the backend; NULL is fine. Memory allocated from it must be freed before. */
 void mmc_backend_close(mmc_backend *be);
 

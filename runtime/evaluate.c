@@ -121,7 +121,7 @@ int32_t mmc_evaluator_images(const mmc_evaluator *e) {
     return e->unique;
 }
 
-/* Sums of losses and correct answers of every state and set, on the host. */
+/* Sums of losses and correct answers of every state and set. */
 static mmc_status tally_all(mmc_evaluator *e, int states) {
     MMC_TRY(e->be->memory->zero(e->be, e->tally, tally_size(states)));
     for (int state = 0; state < states; state++)
@@ -136,10 +136,10 @@ static mmc_status tally_all(mmc_evaluator *e, int states) {
                                   .labels = e->labels};
             MMC_TRY(e->be->flat->loss(e->be->queue, &call));
         }
-    return e->be->memory->download(e->be, e->host_tally, e->tally, tally_size(states));
+    return MMC_OK;
 }
 
-mmc_status mmc_evaluator_run(mmc_evaluator *e, int states, mmc_evaluator_step step, void *user) {
+mmc_status mmc_evaluator_begin(mmc_evaluator *e, int states, mmc_evaluator_step step, void *user) {
     const size_t classes = (size_t)e->classes;
     if (states < 1 || states > e->states_max)
         return mmc_fail(MMC_ERR_RANGE, "%d states for an evaluation planned for %d", states, e->states_max);
@@ -155,6 +155,15 @@ mmc_status mmc_evaluator_run(mmc_evaluator *e, int states, mmc_evaluator_step st
             MMC_TRY(step(user, n * states));
     }
     return tally_all(e, states);
+}
+
+mmc_status mmc_evaluator_end(mmc_evaluator *e, int states) {
+    return e->be->memory->download(e->be, e->host_tally, e->tally, tally_size(states));
+}
+
+mmc_status mmc_evaluator_run(mmc_evaluator *e, int states, mmc_evaluator_step step, void *user) {
+    MMC_TRY(mmc_evaluator_begin(e, states, step, user));
+    return mmc_evaluator_end(e, states);
 }
 
 mmc_status mmc_evaluator_score(const mmc_evaluator *e, int state, mmc_set set, mmc_score *out) {

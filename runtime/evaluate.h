@@ -47,6 +47,10 @@ typedef mmc_status (*mmc_evaluator_step)(void *user, int image_forwards);
 /* Evaluates every distinct image with each of the `states` that the network has been loaded with; allocates nothing. */
 mmc_status mmc_evaluator_run(mmc_evaluator *e, int states, mmc_evaluator_step step, void *user);
 
+/* The two halves of a run: what is enqueued, and the wait for its scores; several devices work at once between them. */
+mmc_status mmc_evaluator_begin(mmc_evaluator *e, int states, mmc_evaluator_step step, void *user);
+mmc_status mmc_evaluator_end(mmc_evaluator *e, int states);
+
 /* The score of a state on one of the sets after a run. Errors: MMC_ERR_WRONG when the loss is not finite. */
 mmc_status mmc_evaluator_score(const mmc_evaluator *e, int state, mmc_set set, mmc_score *out);
 

@@ -34,7 +34,12 @@ typedef struct mmc_path_config {
     int batch;              /* evaluation batch, 256 */
     uint64_t seed;          /* of the counterfactual draws */
     const mmc_draws *draws; /* given draws for the test split; NULL: Philox */
+    /* Backends on further devices, which take points of a path in turn with the first; results are the same. */
+    mmc_backend *const *more;
+    int more_count; /* at most MMC_PATH_MORE_MAX */
 } mmc_path_config;
+
+enum { MMC_PATH_MORE_MAX = 15 };
 
 mmc_path_config mmc_path_defaults(void); /* 11 points, momentum, 128, all sets, test split, batch 256, seed 1 */
 

@@ -232,6 +232,27 @@ mmc_status mmc_point_run(mmc_point_plan *p, float *states, int count, mmc_point_
     return MMC_OK;
 }
 
+mmc_status mmc_point_begin(mmc_point_plan *p, float *states, int count, mmc_point_hooks *hooks) {
+    if (p->stats) {
+        mmc_trace_begin(MMC_TRACE_PHASE, "bn");
+        MMC_TRY(mmc_trace_end(estimate(p, states, count, hooks)));
+    }
+    MMC_TRY(mmc_network_load(p->eval, states, count));
+    for (int split = SPLITS - 1; split >= 0; split--)
+        if (p->evaluator[split]) {
+            mmc_trace_begin(MMC_TRACE_PHASE, "eval");
+            MMC_TRY(mmc_trace_end(mmc_evaluator_begin(p->evaluator[split], count, advance_evaluation, hooks)));
+        }
+    return MMC_OK;
+}
+
+mmc_status mmc_point_end(mmc_point_plan *p, int count) {
+    for (int split = SPLITS - 1; split >= 0; split--)
+        if (p->evaluator[split])
+            MMC_TRY(mmc_evaluator_end(p->evaluator[split], count));
+    return MMC_OK;
+}
+
 mmc_status mmc_point_score(const mmc_point_plan *p, int state, mmc_split_kind split, mmc_set set, mmc_score *out) {
     return mmc_evaluator_score(p->evaluator[split], state, set, out);
 }

@@ -49,6 +49,11 @@ typedef struct mmc_point_hooks {
 /* Estimates batch norm into the running values of `states` (device, (count, state_count)) and evaluates them. */
 mmc_status mmc_point_run(mmc_point_plan *plan, float *states, int count, mmc_point_hooks *hooks);
 
+/* The two halves of a run: what is enqueued, and the wait for its scores; several devices work at once between them.
+ * The time of the parts is not told apart. */
+mmc_status mmc_point_begin(mmc_point_plan *plan, float *states, int count, mmc_point_hooks *hooks);
+mmc_status mmc_point_end(mmc_point_plan *plan, int count);
+
 /* Score of one of the states on a set after a run. */
 mmc_status mmc_point_score(const mmc_point_plan *plan, int state, mmc_split_kind split, mmc_set set, mmc_score *out);
 

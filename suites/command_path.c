@@ -147,6 +147,8 @@ mmc_status mmc_command_path(const mmc_options *options, mmc_output *out) {
     MMC_GOTO(cleanup, mmc_inputs_fit(&a, path_a, kind));
     MMC_GOTO(cleanup,
              mmc_inputs_open(&in, options, kind, config.split_train || config.bn != MMC_BN_STORED, config.split_test));
+    config.more = in.more;
+    config.more_count = in.more_count;
     mmc_path_hooks hooks = {
         .progress = {.report = mmc_output_report, .user = out, .interrupted = mmc_interrupt_flag()},
         .on_row = print_row,

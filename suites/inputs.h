@@ -21,6 +21,8 @@ extern "C" {
 
 typedef struct mmc_inputs {
     mmc_backend *be;
+    mmc_backend *more[MMC_PATH_MORE_MAX]; /* on the devices after be's, where --devices asks for them */
+    int more_count;
     mmc_dataset data;
 } mmc_inputs;
 
@@ -39,7 +41,7 @@ mmc_status mmc_inputs_fit(mmc_checkpoint *checkpoint, const char *path, mmc_data
 /* Whether two checkpoints are of one network. Errors: MMC_ERR_MISMATCH naming both. */
 mmc_status mmc_inputs_alike(const mmc_checkpoint *a, const char *path_a, const mmc_checkpoint *b, const char *path_b);
 
-/* Opens the splits that are needed, then the backend. */
+/* Opens the splits that are needed, then the backends. Errors: MMC_ERR_USAGE for several devices of the cpu. */
 mmc_status mmc_inputs_open(mmc_inputs *in, const mmc_options *options, mmc_dataset_kind kind, bool train, bool test);
 void mmc_inputs_close(mmc_inputs *in);
 

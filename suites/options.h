@@ -70,6 +70,7 @@ typedef enum mmc_option_id {
     MMC_OPTION_MID_INIT,
     MMC_OPTION_BACKEND,
     MMC_OPTION_DEVICE,
+    MMC_OPTION_DEVICES,
     MMC_OPTION_PROVIDER,
     MMC_OPTION_PRECISION,
     MMC_OPTION_THREADS,
@@ -165,7 +166,7 @@ typedef struct mmc_options {
     int bends;
     int mid_init; /* 0 random, 1 linear */
     const char *backend, *provider, *precision;
-    int device;
+    int device, devices; /* the first, how many */
     int threads;            /* 0: all cores */
     const char *scale;      /* "quick", "nightly", "paper" */
     mmc_option_list filter; /* regular expressions */

@@ -3,7 +3,6 @@
 #include "tests/simt/control.h"
 
 #include "runtime/backend.h"
-#include "runtime/comm.h"
 
 #include <cudnn.h>
 #include <gtest/gtest.h>
@@ -124,68 +123,4 @@ TEST(SimtCudnn, FailuresOfPlanningAreToldAndLeaveNothing) {
         EXPECT_EQ(simt_leaks(), 0);
     }
 }
-
-#ifdef MMC_SIMT_NCCL
-// Two devices: the sum is on both, a broadcast too; what goes wrong is told.
-TEST(SimtComm, SumsAndCopiesBetweenDevices) {
-    simt_machine("a100", 2, 0);
-    mmc_backend *be[2] = {};
-    for (int r = 0; r < 2; r++) {
-        const mmc_backend_options options = {"cuda", "own", "fp32", r, 1};
-        ASSERT_EQ(mmc_backend_open(&be[r], &options), MMC_OK) << mmc_error_message();
-    }
-    mmc_comm *comm = nullptr;
-    ASSERT_EQ(mmc_comm_open(&comm, be, 2), MMC_OK) << mmc_error_message();
-    EXPECT_EQ(mmc_comm_ranks(comm), 2);
-    EXPECT_STRNE(mmc_comm_version(), "");
-    const size_t count = 1001;
-    float *vector[2] = {};
-    std::vector<float> host(count);
-    for (int r = 0; r < 2; r++) {
-        void *p = nullptr;
-        ASSERT_EQ(be[r]->memory->alloc(be[r], &p, count * sizeof(float)), MMC_OK);
-        vector[r] = static_cast<float *>(p);
-        for (size_t i = 0; i < count; i++)
-            host[i] = float(r + 1) * float(i);
-        ASSERT_EQ(be[r]->memory->upload(be[r], p, host.data(), count * sizeof(float)), MMC_OK);
-    }
-    auto expect = [&](float factor) {
-        for (int r = 0; r < 2; r++) {
-            ASSERT_EQ(be[r]->memory->download(be[r], host.data(), vector[r], count * sizeof(float)), MMC_OK);
-            for (size_t i = 0; i < count; i++)
-                ASSERT_EQ(host[i], factor * float(i)) << "rank " << r;
-        }
-    };
-    ASSERT_EQ(mmc_comm_sum(comm, vector, count), MMC_OK) << mmc_error_message();
-    expect(3);
-    ASSERT_EQ(be[1]->memory->zero(be[1], vector[1], count * sizeof(float)), MMC_OK);
-    ASSERT_EQ(mmc_comm_broadcast(comm, vector, count, 0), MMC_OK) << mmc_error_message();
-    expect(3);
-    EXPECT_EQ(mmc_comm_broadcast(comm, vector, count, 2), MMC_ERR_RANGE);
-    for (const char *call : {"ncclGroupStart", "ncclAllReduce", "ncclGroupEnd"})
-        for (int nth : {1, 2}) {
-            if (nth == 2 && std::string(call) != "ncclAllReduce")
-                continue;
-            simt_fail(call, nth, 0);
-            EXPECT_EQ(mmc_comm_sum(comm, vector, count), MMC_ERR_DEVICE);
-            EXPECT_NE(std::string(mmc_error_message()).find(call), std::string::npos) << mmc_error_message();
-        }
-    ASSERT_EQ(mmc_comm_sum(comm, vector, count), MMC_OK) << mmc_error_message();
-    expect(6);
-    mmc_comm_close(comm);
-    simt_fail("ncclCommInitAll", 1, 0);
-    EXPECT_EQ(mmc_comm_open(&comm, be, 2), MMC_ERR_DEVICE);
-    mmc_backend *twice[2] = {be[0], be[0]};
-    EXPECT_EQ(mmc_comm_open(&comm, twice, 2), MMC_ERR_USAGE);
-    EXPECT_EQ(mmc_comm_open(&comm, be, 0), MMC_ERR_RANGE);
-    EXPECT_EQ(mmc_comm_open(&comm, be, 1), MMC_OK); // alone: nothing to do
-    EXPECT_EQ(mmc_comm_sum(comm, vector, count), MMC_OK);
-    mmc_comm_close(comm);
-    for (int r = 0; r < 2; r++) {
-        be[r]->memory->free(be[r], vector[r]);
-        mmc_backend_close(be[r]);
-    }
-    EXPECT_EQ(simt_leaks(), 0);
-}
-#endif
 } // namespace

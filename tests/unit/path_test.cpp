@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstring>
@@ -227,6 +228,46 @@ TEST_F(Path, PointsEvaluatedTogetherGiveTheSameBits) {
                 break; // the reference is slow, and the procedure is not its business
         }
     }
+}
+
+TEST_F(Path, SeveralBackendsShareThePointsAndGiveTheSameBits) {
+    ToyDataset small(MMC_DATASET_CIFAR10_BOX, 15, 7);
+    golden::Backend second("own"), third("own");
+    mmc_backend *const more[] = {second, third};
+    std::vector<int> shown;
+    mmc_path_hooks hooks = {};
+    hooks.user = &shown;
+    hooks.on_row = [](void *user, const mmc_path_row *row) {
+        static_cast<std::vector<int> *>(user)->push_back(static_cast<int>(std::lround(row->t * 4)));
+    };
+    for (int points : {2, 5}) {
+        config.points = points;
+        std::vector<mmc_path_row> alone;
+        for (int count : {0, 1, 2})
+            for (int together : {1, 2}) {
+                config.more = more;
+                config.more_count = count;
+                be->max_sets = second->max_sets = third->max_sets = together;
+                shown.clear();
+                mmc_path_cache *cache = nullptr;
+                check(mmc_path_cache_create(&cache));
+                check(mmc_path_evaluate(&result, be, model, &small.data, &linear, &config, cache, &hooks));
+                mmc_path_cache_free(cache);
+                EXPECT_TRUE(std::is_sorted(shown.begin(), shown.end())) << "rows come in the order of the points";
+                EXPECT_GT(result.eval_s, 0);
+                EXPECT_EQ(result.image_forwards % points, 0);
+                const std::vector<mmc_path_row> now = rows(&result);
+                if (alone.empty())
+                    alone = now;
+                ASSERT_EQ(now.size(), alone.size());
+                for (size_t i = 0; i < now.size(); i++) {
+                    EXPECT_EQ(now[i].t, alone[i].t);
+                    expect_same(now[i], alone[i]);
+                }
+            }
+    }
+    config.more_count = MMC_PATH_MORE_MAX + 1;
+    EXPECT_EQ(mmc_path_evaluate(&result, be, model, &small.data, &linear, &config, nullptr, nullptr), MMC_ERR_RANGE);
 }
 
 TEST_F(Path, KnownPointsAreSkippedInGroupsToo) {
