@@ -24,7 +24,7 @@ void open(mmc_backend **be, int devices) {
 TEST(SimtDevices, ShareThePointsOfAPath) {
     mmc_backend *be[2] = {};
     open(be, 2);
-    ToyDataset toy(MMC_DATASET_CIFAR10_BOX, 4, 3);
+    ToyDataset toy(MMC_DATASET_CIFAR10_BOX, 2, 2);
     mmc_model *model = nullptr;
     const mmc_model_spec spec = {MMC_ARCH_RESNET18, 4, 10, 32};
     ASSERT_EQ(mmc_model_create(&model, &spec), MMC_OK);
