@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares the assignment solver with SciPy's linear_sum_assignment and with lapx, one thread, interleaved; one JSON line
-# per kind of costs and size. Fails (4) where it is less than 10 times as fast as SciPy on correlations (3 times at
-# n = 64), or more than 10% slower than lapx on uniform costs.
+# per kind of costs and size. Fails (4) where it is less than 10 times as fast as SciPy on correlations of trained networks
+# (3 times at n = 64; --matrices), or more than 10% slower than lapx on uniform costs.
 #
 #     MMC_PYTHON=python3 bash ci/bench-assign.sh [--matrices correlations.npz] [--rounds 3] ...
 #

@@ -26,12 +26,10 @@ typedef __mmask16 mask32;
 typedef __mmask8 mask64;
 #define mask_less32 _mm512_cmplt_epi32_mask
 #define mask_less64 _mm512_cmplt_epi64_mask
-#define mask_zero32 _mm512_cmpeq_epi32_mask
-#define mask_zero64 _mm512_cmpeq_epi64_mask
+#define mask_equal32 _mm512_cmpeq_epi32_mask
+#define mask_equal64 _mm512_cmpeq_epi64_mask
 #define mask_take32 _mm512_mask_mov_epi32
 #define mask_take64 _mm512_mask_mov_epi64
-#define lanes_least32 _mm512_reduce_min_epi32
-#define lanes_least64 _mm512_reduce_min_epi64
 #define lanes_pick32 _mm512_maskz_compress_epi32
 #define lanes_pick64 _mm512_maskz_compress_epi64
 #define least32 _mm512_min_epi32
@@ -51,6 +49,22 @@ typedef __mmask8 mask64;
 #include "kernels/own/assign_core.inc"
 #undef WORD
 #undef W
+
+#if defined(__AVX512F__)
+#include "kernels/own/assign_64.inc"
+#endif
+
+static void solve_narrow(solver32 *s) {
+#if defined(__AVX512F__)
+    if (s->width == 64) { /* its paths are as quick as a displacement */
+        const int left = begin32(s, 0);
+        for (int k = 0; k < left; k++)
+            row_add_64(s, s->waiting[k]);
+        return;
+    }
+#endif
+    finish32(s, begin32(s, ROW_BUDGET * s->n));
+}
 
 /* Places arrays one after another, each aligned to a vector. */
 typedef struct shelf {
@@ -283,11 +297,11 @@ static void problem_solve(const mmc_assign_call *call, int p, size_t first, void
     if (!narrow && !source_check(&given, result))
         return;
     if (narrow) {
-        solve32(&s.narrow);
+        solve_narrow(&s.narrow);
         result->slack = certify32(&s.narrow, s.u, s.tight, s.tie.words);
     } else {
         take_wide(&s.wide, &given, result->exponent);
-        solve64(&s.wide);
+        finish64(&s.wide, begin64(&s.wide, ROW_BUDGET * n));
         result->slack = certify64(&s.wide, s.u, s.tight, s.tie.words);
     }
     result->unique = tie_settle(&s.tie);

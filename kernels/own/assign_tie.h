@@ -128,7 +128,10 @@ static inline bool tie_trade(tie_work *t, int i, int taken) {
 
 /* Turns the matching into the lexicographically smallest optimum; true: it is the only one. */
 static inline bool tie_settle(tie_work *t) {
-    if (!tie_parts(t))
+    int tight = 0;
+    for (int i = 0; i < t->n * t->words; i++)
+        tight += __builtin_popcountll(t->tight[i]);
+    if (tight == t->n || !tie_parts(t))
         return true;
     for (int i = 0; i < t->n; i++) {
         if (t->part[i] < 0)
