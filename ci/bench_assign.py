@@ -3,7 +3,8 @@
 Cases: `uniform` costs, 20 instances a size; `independent` and `matched` correlation matrices. By default the latter are
 correlations of random ReLU features, of two sets of units or of one set in two orders with 10% noise on the weights.
 --matrices FILE.npz adds real ones (arrays of any name, square, correlations; names that hold `matched` are reported as
-such, all others as independent); the goals for correlations apply to these. Integer costs are what matching uses: correlations times 2^20, rounded.
+such, all others as independent); the goals for correlations apply to these. Integer costs are what matching uses:
+correlations times 2^20, rounded.
 
 SciPy and lapx solve the same numbers as float64. Each round times every solver once on each matrix, in CPU seconds of
 the process; a case's figure is the median over matrices of the median over rounds. Exits with 4 where a goal is missed.
