@@ -49,13 +49,22 @@ mmc_status mmc_cuda_backward(mmc_queue *queue, const mmc_unit_backward_call *cal
     };
     MMC_CUDA(mmc_cuda_batchnorm_backward(&batchnorm, queue->stream));
 
-    size_t array = (size_t)s->r * s->r * mmc_cuda_pad(s->k) * mmc_cuda_pad(s->c) * mmc_cuda_element(queue);
-    if (call->dx) {
+    const char *turned = (const char *)call->packed + mmc_cuda_pack_bytes(queue, s->k, s->c, s->r);
+    if (call->dx && s->stride == 1) { /* a forward convolution of dz with the turned weights */
+        mmc_cuda_conv_call data = {
+            .mode = call->dx_add ? MMC_CUDA_CONV_ADD : MMC_CUDA_CONV_PLAIN,
+            .shape = {.n = s->n, .c = s->k, .h = s->h, .w = s->w, .k = s->c, .r = s->r, .stride = 1},
+            .sets = 1,
+            .out = call->dx->data,
+            .x = mmc_cuda_source_plain(call->dy),
+            .packed = turned};
+        MMC_CUDA(mmc_cuda_conv(&data, queue));
+    } else if (call->dx) {
         mmc_cuda_conv_backward_data_call data = {
             .dx = call->dx->data,
             .add = call->dx_add,
             .dz = call->dy->data,
-            .turned = (const char *)call->packed + array,
+            .turned = turned,
             .shape = *s,
             .precision = queue->precision,
         };
