@@ -12,6 +12,8 @@ enum {
     SMALL_PROBLEM = 96,
     PROBLEMS = 64
 };
+/* The small model of the paper. */
+enum { MLP_SAMPLES = 50000, MLP_INPUTS = 128, MLP_HIDDEN = 512, MLP_SETS = 5 };
 
 static const struct {
     const char *name, *text, *paper;
@@ -69,9 +71,13 @@ static void add(builder *b, mmc_bench_case c, const char *name) {
         }
         list->cases = cases;
     }
-    c.spec = b->model->spec;
-    c.classes = c.spec.classes;
-    snprintf(c.name, sizeof c.name, "%s.%s", mmc_arch_name(c.spec.arch), name);
+    if (c.small_model)
+        snprintf(c.name, sizeof c.name, "%s", name);
+    else {
+        c.spec = b->model->spec;
+        c.classes = c.spec.classes;
+        snprintf(c.name, sizeof c.name, "%s.%s", mmc_arch_name(c.spec.arch), name);
+    }
     list->cases[list->count++] = c;
 }
 
@@ -250,6 +256,23 @@ static void add_matching(builder *b) {
     }
 }
 
+/* Bytes: the samples, once; the weights stay in the caches. */
+static void add_small_model(builder *b) {
+    const int sets = b->scope->sets < MLP_SETS ? b->scope->sets : MLP_SETS;
+    const double work = (double)sets * MLP_SAMPLES * MLP_INPUTS * MLP_HIDDEN;
+    mmc_bench_case c = {.op = MMC_BENCH_MLP_TRAIN,
+                        .small_model = true,
+                        .shape = {.n = MLP_SAMPLES, .c = MLP_INPUTS, .k = MLP_HIDDEN},
+                        .sets = sets,
+                        .flop = 4 * work,
+                        .bytes = 4.0 * MLP_SAMPLES * (MLP_INPUTS + 1)};
+    add(b, c, "mlp.epoch");
+    c.op = MMC_BENCH_MLP_EVAL;
+    c.flop = 2 * work;
+    c.bytes += 4.0 * sets * MLP_SAMPLES;
+    add(b, c, "mlp.samples");
+}
+
 /* Bytes are not counted: they are those of its operations. image_forwards and FLOP are known when it has run. */
 static void add_path(builder *b) {
     const mmc_bench_scope *s = b->scope;
@@ -279,6 +302,7 @@ mmc_status mmc_bench_list_create(mmc_bench_list *out, const mmc_bench_scope *sco
         add_path(&b);
         mmc_model_free(model);
     }
+    add_small_model(&b);
     if (b.status != MMC_OK)
         mmc_bench_list_close(out);
     return b.status;
@@ -291,7 +315,7 @@ void mmc_bench_list_close(mmc_bench_list *list) {
 
 mmc_bench_case mmc_bench_case_small(const mmc_bench_case *c) {
     mmc_bench_case small = *c;
-    const int images = c->op == MMC_BENCH_LOSS ? SMALL_ROWS : SMALL_IMAGES;
+    const int images = c->op == MMC_BENCH_LOSS || c->small_model ? SMALL_ROWS : SMALL_IMAGES;
     if (small.shape.n > images)
         small.shape.n = images;
     const size_t most = c->op == MMC_BENCH_ASSIGN ? SMALL_PROBLEM : SMALL_COUNT;
@@ -327,6 +351,10 @@ void mmc_bench_case_shape(char *out, size_t size, const mmc_bench_case *c) {
         return;
     case MMC_BENCH_CLASS_MEANS:
         snprintf(out, size, "2x%dx%d, %d classes", s->n, s->c, c->classes);
+        return;
+    case MMC_BENCH_MLP_TRAIN:
+    case MMC_BENCH_MLP_EVAL:
+        snprintf(out, size, "%dx%dx%d-%d-1", c->sets, s->n, s->c, s->k);
         return;
     case MMC_BENCH_ASSIGN:
         snprintf(out, size, "%dx%zux%zu", c->sets, c->count, c->count);

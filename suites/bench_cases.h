@@ -43,6 +43,8 @@ extern "C" {
     X(CLASS_MEANS, "class_means", "distance of two batches' class means, with the gradients", "CBFT")                  \
     X(CORRELATE, "correlate", "correlation of the units of two networks, a batch", "matching")                         \
     X(ASSIGN, "assign", "linear assignment, a batch of problems, with certificates", "matching")                       \
+    X(MLP_TRAIN, "mlp_train", "an epoch of the small model", "Appendix F; Table 5, Figures 12, 13")                    \
+    X(MLP_EVAL, "mlp_eval", "outputs of the small model", "Appendix F; Table 5, Figures 12, 13")                       \
     X(PATH, "path", "path evaluation as a whole", "Figures 4, 14-19")
 
 typedef enum mmc_bench_op {
@@ -59,7 +61,8 @@ mmc_status mmc_bench_op_parse(mmc_bench_op *out, const char *name); /* MMC_ERR_U
 
 typedef struct mmc_bench_case {
     mmc_bench_op op;
-    char name[64]; /* "resnet18.layer1.0.conv2": of units the first that has the shape */
+    char name[64];    /* "resnet18.layer1.0.conv2": of units the first that has the shape */
+    bool small_model; /* mlp_*: of no network; shape is samples n, inputs c, hidden units k */
     mmc_model_spec spec;
     mmc_unit_shape shape; /* conv_*, pack; render, put, get, pool: n, c, h, w */
     int times;            /* units of the network that have this shape */

@@ -54,9 +54,10 @@ mmc_status mmc_bench_operation_create(mmc_bench_operation **out, mmc_backend *be
         return mmc_fail(MMC_ERR_MEMORY, "out of memory for an operation");
     op->be = be;
     op->c = *c;
-    mmc_status status = c->op <= MMC_BENCH_POOL_BACKWARD ? mmc_bench_prepare_unit(op)
-                        : c->op >= MMC_BENCH_CLASS_MEANS ? mmc_bench_prepare_match(op)
-                                                         : mmc_bench_prepare_flat(op);
+    mmc_status status = c->small_model                     ? mmc_bench_prepare_mlp(op)
+                        : c->op <= MMC_BENCH_POOL_BACKWARD ? mmc_bench_prepare_unit(op)
+                        : c->op >= MMC_BENCH_CLASS_MEANS   ? mmc_bench_prepare_match(op)
+                                                           : mmc_bench_prepare_flat(op);
     if (status == MMC_OK)
         status = be->memory->sync(be);
     if (status != MMC_OK) {

@@ -53,6 +53,8 @@ typedef struct mmc_bench_operation {
     mmc_correlation_finish correlated;
     mmc_assign_call assign;
     mmc_assign_problem *problems; /* host */
+    mmc_mlp_train_call mlp_train;
+    mmc_mlp_eval_call mlp_eval;
     void *packed, *samples;
     float *weights, *a, *b, *d; /* vectors, by operation */
     const float *end[3];
@@ -76,6 +78,7 @@ mmc_status mmc_bench_operation_verify(double *error, mmc_backend *be, mmc_backen
 
 mmc_status mmc_bench_prepare_unit(mmc_bench_operation *op);  /* conv_*, pack, render, put, get, pool */
 mmc_status mmc_bench_prepare_flat(mmc_bench_operation *op);  /* the others */
+mmc_status mmc_bench_prepare_mlp(mmc_bench_operation *op);   /* mlp_* */
 mmc_status mmc_bench_prepare_match(mmc_bench_operation *op); /* class_means, correlate, assign */
 mmc_status mmc_bench_activation(mmc_bench_operation *op, mmc_activation *out, int n, int c, int h, int w);
 mmc_status mmc_bench_activation_fill(mmc_bench_operation *op, mmc_activation *a, uint32_t stream);

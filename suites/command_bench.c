@@ -175,9 +175,11 @@ static mmc_status write_record(session *s, const outcome *x) {
     else
         record.reason = x->reason;
     record.n = x->c->shape.n ? x->c->shape.n : -1;
-    record.arch = mmc_arch_name(x->c->spec.arch);
-    record.width = x->c->spec.width;
-    record.dataset = mmc_dataset_name(s->dataset);
+    if (!x->c->small_model) {
+        record.arch = mmc_arch_name(x->c->spec.arch);
+        record.width = x->c->spec.width;
+        record.dataset = mmc_dataset_name(s->dataset);
+    }
     record.backend = s->be->name;
     record.provider = s->be->provider;
     record.precision = s->be->precision;

@@ -54,17 +54,18 @@ __device__ __forceinline__ sample_score score(const mmc_loss_call &call, int sam
     for (int k = lane; k < call.k; k += GROUP)
         sum += exp(static_cast<double>(z[k]) - top);
     sum = tree_sum(sum, GROUP);
-    const double share = 1.0 / sum;
+    const double level = log(sum) + top; // a softmax is exp(z - level): dividing would cost registers
     if (call.dlogits && stores)
         for (int k = lane; k < call.k; k += GROUP) {
-            const double softmax = exp(static_cast<double>(z[k]) - top) * share;
+            const double softmax = exp(static_cast<double>(z[k]) - level);
             const double target = known ? (k == label ? 1.0 : 0.0) : of_label;
             call.dlogits[row * call.k + k] = static_cast<float>((softmax - target) * call.gradient_scale);
         }
-    return {log(sum) + top - of_label, wrong == 0};
+    return {level - of_label, wrong == 0};
 }
 
-__global__ void __launch_bounds__(BLOCK) loss_kernel(mmc_loss_call call, unsigned *counters, unsigned *fault) {
+// There are at most 128 blocks, so registers cost nothing: two blocks a multiprocessor are enough.
+__global__ void __launch_bounds__(BLOCK, 2) loss_kernel(mmc_loss_call call, unsigned *counters, unsigned *fault) {
     __shared__ __align__(16) double losses[SAMPLES], answers[SAMPLES];
     __shared__ unsigned last;
     const int lane = static_cast<int>(threadIdx.x % GROUP), slot = static_cast<int>(threadIdx.x / GROUP);
