@@ -32,7 +32,8 @@ typedef struct mmc_head_backward_call {
 
 /* Softmax cross-entropy of one weight set, sample i using logits row rows[i] (rows NULL: row i).
  * loss_i = log sum_k exp(z_k) - z_label. A row counts as correct where its label has the largest logit, the lowest
- * index winning ties; a NaN logit makes the loss NaN and the answer wrong. */
+ * index winning ties; a NaN logit makes the loss NaN and the answer wrong. A label outside 0..K-1 is MMC_ERR_RANGE, on
+ * a device at the next download or sync. */
 typedef struct mmc_loss_call {
     int n, k;
     double *tally;         /* in/out: [0] += sum of losses, [1] += correct answers; NULL: not wanted */

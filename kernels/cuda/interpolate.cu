@@ -6,7 +6,7 @@
 // Shared memory: none; coefficients come by value among the parameters.
 // Bytes per element: 4 ends + 4 T. FLOP: T (2 ends - 1), in double, as the CPU's providers: products and sums are
 //     rounded one by one (__dmul_rn keeps them apart), then once to float. An A100 and an H100 are bound by memory; a
-//     4090, with its few double units, by arithmetic, at about half of its bandwidth.
+//     4090, with its few double units, by arithmetic, at about 0.6 of its bandwidth.
 // Order: end points in the order given.
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/flat.h"
