@@ -496,6 +496,26 @@ TEST(SimtHost, MachinesAsAsked) {
     });
 }
 
+// This process makes no call itself: each child reads the environment anew.
+TEST(SimtHost, EnvironmentChoosesTheMachine) {
+    silent([] {
+        setenv("MMC_SIMT_GPU", "h100", 1);
+        setenv("MMC_SIMT_DEVICES", "3", 1);
+        setenv("MMC_SIMT_MEMORY", "4096", 1);
+        setenv("MMC_SIMT_FAIL", "cudaMalloc:2:1", 1);
+        int n = 0;
+        cudaDeviceProp properties;
+        void *p = nullptr;
+        OK(cudaGetDeviceCount(&n));
+        OK(cudaGetDeviceProperties(&properties, 2));
+        SHOULD(n == 3 && properties.major == 9 && properties.totalGlobalMem == 4096);
+        OK(cudaMalloc(&p, 4096));
+        OK(cudaFree(p));
+        SHOULD(cudaMalloc(&p, 16) == cudaErrorInvalidValue && simt_failed()); // the second call, the code asked for
+        return 0;
+    });
+}
+
 // y on device 1 from x on device 0.
 int two_devices(bool peers, bool copy) {
     simt_machine("a100", 2, 0);
