@@ -13,7 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { CHUNK = 64 };
+enum { CHUNK = 64, AHEAD = 6, SIDE_MAX = 6 };
 #if defined(__AVX512F__)
 enum { SIDE_A = 4, SIDE_B = 6, BLOCK_A = 16 };
 #else
@@ -24,8 +24,8 @@ enum { SIDE_A = 3, SIDE_B = 3, BLOCK_A = 16 };
 typedef struct side {
     const mmc_activation *x;
     bool relu;
-    int width;                    /* units of a panel */
-    float *packed;                /* (panels, CHUNK, width) vectors */
+    int vectors;                  /* of the batch: positions times image blocks */
+    float *packed;                /* (panels, CHUNK, SIDE_A or SIDE_B) vectors */
     double *pivot, *sum, *square; /* (C) */
 } side;
 
@@ -45,31 +45,42 @@ INLINE vf value_load(const side *s, int at, int unit) {
     return s->relu ? relu(v) : v;
 }
 
-/* Units first..first+width-1 over `count` vectors from `start` on; units beyond the last are zeros. */
-static void panel_pack(const side *s, int panel, int start, int count) {
+/* Units first..first+width-1 over `count` vectors from `start` on; units beyond the last are zeros. The units of a
+ * panel lie next to each other, the next vector a whole position further: it is fetched ahead. */
+INLINE void panel_fill(const side *s, int panel, int start, int count, const int width) {
     const mmc_activation *x = s->x;
-    const int whole = x->n / LANES * x->h * x->w, first = panel * s->width, c = x->c;
-    float *out = s->packed + (size_t)panel * (size_t)(CHUNK * s->width * LANES);
-    for (int k = 0; k < s->width; k++) {
-        const int unit = first + k;
-        if (unit >= c) {
-            for (int i = 0; i < count; i++)
-                store(out + (size_t)(i * s->width + k) * LANES, (vf){0});
-            continue;
+    const int c = x->c, whole = x->n / LANES * x->h * x->w, first = panel * width;
+    const int units = c - first < width ? c - first : width;
+    const size_t step = (size_t)c * LANES;
+    const float *in = (const float *)x->data + (size_t)start * step + (size_t)first * LANES;
+    float *out = s->packed + (size_t)panel * (size_t)(CHUNK * width * LANES);
+    const bool positive = s->relu;
+    vf pivot[SIDE_MAX], sum[SIDE_MAX], square[SIDE_MAX];
+    UNROLL
+    for (int k = 0; k < width; k++) {
+        pivot[k] = (k < units ? (float)s->pivot[first + k] : 0) - (vf){0};
+        sum[k] = square[k] = (vf){0};
+    }
+    for (int i = 0; i < count; i++, in += step) {
+        UNROLL
+        for (int k = 0; k < width; k++) {
+            vf v = {0};
+            if (k < units) {
+                if (start + i + AHEAD < s->vectors)
+                    __builtin_prefetch(in + AHEAD * step + (size_t)(k * LANES));
+                v = load(in + k * LANES);
+                v = (positive ? relu(v) : v) - pivot[k];
+                if (start + i >= whole)
+                    v = keep(v, lane_mask(x->n % LANES));
+            }
+            sum[k] += v;
+            square[k] += v * v;
+            store(out + (size_t)(i * width + k) * LANES, v);
         }
-        const vf pivot = (float)s->pivot[unit] - (vf){0};
-        vf sum = {0}, square = {0};
-        for (int i = 0; i < count; i++) {
-            const int at = start + i;
-            vf v = value_load(s, at, unit) - pivot;
-            if (at >= whole)
-                v = keep(v, lane_mask(x->n % LANES));
-            sum += v;
-            square += v * v;
-            store(out + (size_t)(i * s->width + k) * LANES, v);
-        }
-        s->sum[unit] += (double)lanes_sum(sum);
-        s->square[unit] += (double)lanes_sum(square);
+    }
+    for (int k = 0; k < units; k++) {
+        s->sum[first + k] += (double)lanes_sum(sum[k]);
+        s->square[first + k] += (double)lanes_sum(square[k]);
     }
 }
 
@@ -132,8 +143,8 @@ static mmc_status own_add(mmc_queue *queue, const mmc_correlation_call *call) {
     const mmc_activation *x = call->a, *y = call->b;
     MMC_TRY(mmc_correlation_call_check(call, own_workspace_size(queue, x, y)));
     double *p = call->state;
-    side a = {.x = x, .relu = call->relu, .width = SIDE_A, .packed = call->workspace};
-    side b = {.x = y, .relu = call->relu, .width = SIDE_B, .packed = a.packed + side_floats(x->c, SIDE_A)};
+    side a = {.x = x, .relu = call->relu, .packed = call->workspace};
+    side b = {.x = y, .relu = call->relu, .packed = a.packed + side_floats(x->c, SIDE_A)};
     a.pivot = p;
     b.pivot = a.pivot + x->c;
     a.sum = b.pivot + y->c;
@@ -147,6 +158,7 @@ static mmc_status own_add(mmc_queue *queue, const mmc_correlation_call *call) {
         pivot_take(&b);
     }
     const int vectors = block_count(x->n) * x->h * x->w;
+    a.vectors = b.vectors = vectors;
     const int panels_a = ceil_div(x->c, SIDE_A), panels_b = ceil_div(y->c, SIDE_B);
     const int blocks = ceil_div(panels_a, BLOCK_A);
 #pragma omp parallel
@@ -154,7 +166,10 @@ static mmc_status own_add(mmc_queue *queue, const mmc_correlation_call *call) {
         const int count = vectors - start < CHUNK ? vectors - start : CHUNK;
 #pragma omp for schedule(static)
         for (int panel = 0; panel < panels_a + panels_b; panel++)
-            panel_pack(panel < panels_a ? &a : &b, panel < panels_a ? panel : panel - panels_a, start, count);
+            if (panel < panels_a)
+                panel_fill(&a, panel, start, count, SIDE_A);
+            else
+                panel_fill(&b, panel - panels_a, start, count, SIDE_B);
 #pragma omp for schedule(static) collapse(2)
         for (int block = 0; block < blocks; block++)
             for (int j = 0; j < panels_b; j++) {
