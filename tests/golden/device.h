@@ -17,12 +17,43 @@ inline void check(mmc_status status) {
         throw std::runtime_error(mmc_error_message());
 }
 
+/* The providers that golden numbers are computed by; one without a device is skipped and says so. */
+inline std::vector<std::string> devices() {
+#ifdef MMC_GOLDEN_EMULATED
+    return {"cuda/own"};
+#elif defined(MMC_GOLDEN_CUDA)
+    return {"cuda/own", "cuda/cudnn"};
+#else
+    return {"cuda/own"};
+#endif
+}
+
+inline std::vector<std::string> providers() {
+    std::vector<std::string> out = devices();
+#ifndef MMC_GOLDEN_EMULATED
+    out.insert(out.begin(), {"reference", "onednn", "own"});
+#endif
+    return out;
+}
+
+/* As part of a test's name. */
+inline std::string word(std::string provider) {
+    for (char &c : provider)
+        c = c == '/' ? '_' : c;
+    return provider;
+}
+
 class Backend {
   public:
-    explicit Backend(const std::string &provider, int threads = 1) {
+    /* "own", "onednn" and "reference" are the CPU's; "cuda/own" and "cuda/cudnn" compute in fp32. */
+    explicit Backend(const std::string &name, int threads = 1) {
+        const size_t slash = name.find('/');
+        const std::string backend = slash == std::string::npos ? "cpu" : name.substr(0, slash),
+                          provider = slash == std::string::npos ? name : name.substr(slash + 1);
         mmc_backend_options options = {};
-        options.backend = "cpu";
+        options.backend = backend.c_str();
         options.provider = provider.c_str();
+        options.precision = "fp32";
         options.threads = threads;
         status_ = mmc_backend_open(&be_, &options);
     }

@@ -12,7 +12,7 @@ using golden::check;
 class NetworkGolden : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 std::string file_of(const testing::TestParamInfo<NetworkGolden::ParamType> &info) {
-    return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+    return golden::word(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
 }
 
 } // namespace
@@ -92,7 +92,7 @@ TEST_P(NetworkGolden, ForwardBackwardAndRunningValues) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Providers, NetworkGolden,
-                         testing::Combine(testing::Values("reference", "onednn", "own"),
+                         testing::Combine(testing::ValuesIn(golden::providers()),
                                           testing::Values("vgg13_one", "vgg13_odd", "vgg13_main", "resnet18_tall",
                                                           "resnet18_main", "resnet18_odd")),
                          file_of);

@@ -5,6 +5,7 @@
 #include "tests/golden/golden.h"
 #include "tests/golden/toy_data.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -56,6 +57,7 @@ struct Case {
     mmc_path_config config;
 };
 
+#ifndef MMC_GOLDEN_EMULATED
 /* Accuracy and loss of a set at point i against the golden tables; points that were not computed hold NaN. */
 void expect_score(const golden::File &path, const std::string &mode, int set, int i, const mmc_score &score) {
     const size_t at = static_cast<size_t>(set * POINTS + i);
@@ -137,10 +139,8 @@ void expect_path(const golden::File &path, Case *c, mmc_backend *be, mmc_bn_mode
 class PathGolden : public testing::TestWithParam<std::tuple<std::string, std::string, std::string>> {};
 
 std::string name_of(const testing::TestParamInfo<PathGolden::ParamType> &info) {
-    return std::get<0>(info.param) + "_" + std::get<1>(info.param) + "_" + std::get<2>(info.param);
+    return golden::word(std::get<0>(info.param)) + "_" + std::get<1>(info.param) + "_" + std::get<2>(info.param);
 }
-
-} // namespace
 
 TEST_P(PathGolden, PointAndWholePath) {
     const auto &[provider, arch, kind] = GetParam();
@@ -159,15 +159,77 @@ TEST_P(PathGolden, PointAndWholePath) {
     if (provider == "reference" && !slow)
         return;
     expect_point(path, &c, be, MMC_BN_MOMENTUM);
-    if ((provider == "own" && kind == "linear") || slow)
+    if ((provider.find("own") != std::string::npos && kind == "linear") || slow)
         expect_path(path, &c, be, MMC_BN_POOLED);
     if (slow)
         expect_path(path, &c, be, MMC_BN_MOMENTUM);
 }
 
+std::vector<std::string> fast_providers() {
+    std::vector<std::string> out = golden::providers();
+    out.erase(std::find(out.begin(), out.end(), "reference"));
+    return out;
+}
+
 INSTANTIATE_TEST_SUITE_P(Fast, PathGolden,
-                         testing::Combine(testing::Values("own", "onednn"), testing::Values("resnet18", "vgg13"),
+                         testing::Combine(testing::ValuesIn(fast_providers()), testing::Values("resnet18", "vgg13"),
                                           testing::Values("linear", "quadratic")),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Reference, PathGolden, testing::Values(std::make_tuple("reference", "vgg13", "linear")),
                          name_of);
+#endif
+
+/* One point of a path on a slice of the images against the CPU: what an emulated device has the time for. The slow form
+ * takes all sets, both procedures, and the network that takes longer. */
+class PathSlice : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(PathSlice, PointAgreesWithTheCpu) {
+    const auto &[provider, arch] = GetParam();
+    GOLDEN_OR_SKIP(path, "path_" + arch + "_linear");
+    GOLDEN_OR_SKIP(images, "images");
+    GOLDEN_OR_SKIP(ends, "endpoints_" + arch);
+    golden::Backend be(provider), cpu("own");
+    if (be.status() == MMC_ERR_MISSING)
+        GTEST_SKIP() << mmc_error_message();
+    ASSERT_EQ(be.status(), MMC_OK) << mmc_error_message();
+    Case c(path, images, ends, false);
+    mmc_dataset slice = *c.data.get();
+    slice.train.count = 128;
+    slice.test.count = 64;
+    for (int32_t &image : c.sub)
+        image %= slice.test.count;
+    std::vector<float> state(c.model->state_count);
+    for (size_t i = 0; i < state.size(); i++)
+        state[i] = 0.7f * c.state[0][i] + 0.3f * c.state[1][i];
+    c.config.sets = slow ? (1u << MMC_SET_COUNT) - 1 : 1u << MMC_SET_RC;
+    for (mmc_bn_mode bn : {MMC_BN_MOMENTUM, MMC_BN_POOLED}) {
+        c.config.bn = bn;
+        c.config.bn_batch = bn == MMC_BN_POOLED ? 50 : 128;
+        mmc_path_result expected, computed;
+        ASSERT_EQ(mmc_model_evaluate(&expected, cpu, c.model, &slice, state.data(), &c.config, nullptr), MMC_OK)
+            << mmc_error_message();
+        ASSERT_EQ(mmc_model_evaluate(&computed, be, c.model, &slice, state.data(), &c.config, nullptr), MMC_OK)
+            << mmc_error_message();
+        EXPECT_EQ(computed.image_forwards, expected.image_forwards);
+        ASSERT_EQ(computed.row_count, expected.row_count);
+        for (int i = 0; i < computed.row_count; i++) {
+            EXPECT_NEAR(computed.rows[i].loss, expected.rows[i].loss, 1e-4) << "row " << i;
+            EXPECT_NEAR(computed.rows[i].accuracy, expected.rows[i].accuracy, 1.01 / 64) << "row " << i;
+        }
+        mmc_path_result_close(&expected);
+        mmc_path_result_close(&computed);
+        if (!slow)
+            break;
+    }
+}
+
+std::string slice_name(const testing::TestParamInfo<PathSlice::ParamType> &info) {
+    return golden::word(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, PathSlice,
+                         testing::Combine(testing::ValuesIn(golden::devices()),
+                                          testing::Values(slow ? "resnet18" : "vgg13")),
+                         slice_name);
+
+} // namespace

@@ -5,20 +5,52 @@
 #include "kernels/unit.h"
 
 #include <cstddef>
+#include <cstring>
 #include <ostream>
+#include <string>
+#include <vector>
 
 namespace parity {
 
 struct Provider {
-    const char *backend, *provider;
+    const char *backend, *provider, *precision;
     bool any_threads; // the same bits at any number of threads; else only from run to run
+
+    bool cuda() const {
+        return std::strcmp(backend, "cuda") == 0;
+    }
+    std::string name() const {
+        std::string out = cuda() ? std::string(backend) + "_" + provider : provider;
+        return std::strcmp(precision, "fp32") == 0 && !cuda() ? out : out + "_" + precision;
+    }
 };
 
+inline void PrintTo(const Provider &p, std::ostream *out) {
+    *out << p.name();
+}
+
+// Where CUDA is neither built nor emulated one entry stands for all: its tests say why they are skipped.
 inline const Provider providers[] = {
-    {"cpu", "reference", true},
-    {"cpu", "onednn", false},
-    {"cpu", "own", true},
+#ifndef MMC_PARITY_EMULATED
+    {"cpu", "reference", "fp32", true}, {"cpu", "onednn", "fp32", false}, {"cpu", "own", "fp32", true},
+#endif
+    {"cuda", "own", "fp32", true},
+#if defined(MMC_PARITY_CUDA) || defined(MMC_PARITY_EMULATED)
+    {"cuda", "own", "tf32", true},      {"cuda", "own", "bf16", true},
+#endif
+#if defined(MMC_PARITY_CUDA) || defined(MMC_PARITY_EMULATED_CUDNN)
+    {"cuda", "cudnn", "fp32", true},    {"cuda", "cudnn", "tf32", true},  {"cuda", "cudnn", "bf16", true},
+#endif
 };
+
+// The providers that differ in their flat operations: those compute in float whatever the precision.
+inline std::vector<Provider> flat_providers() {
+    std::vector<Provider> out;
+    for (const Provider &p : providers)
+        if (!p.cuda() || (std::strcmp(p.provider, "own") == 0 && std::strcmp(p.precision, "fp32") == 0))
+            out.push_back(p);
+    return out;
+}
 
 enum Flags {
     PLAIN = 0,

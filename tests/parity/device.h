@@ -36,6 +36,30 @@ class Backend {
         return be;
     }
 
+    bool on_host() const {
+        return std::strcmp(be->name, "cpu") == 0;
+    }
+    // Half a unit in the last place of what its products are computed from; 0: as float has it.
+    double unit_roundoff() const {
+        return std::strcmp(be->precision, "bf16") == 0   ? std::ldexp(1.0, -8)
+               : std::strcmp(be->precision, "tf32") == 0 ? std::ldexp(1.0, -11)
+                                                         : 0;
+    }
+    // The values as its precision holds them, to the nearest.
+    Floats rounded(Floats v) const {
+        const int dropped = std::strcmp(be->precision, "bf16") == 0   ? 16
+                            : std::strcmp(be->precision, "tf32") == 0 ? 13
+                                                                      : 0;
+        for (float &f : v) {
+            uint32_t bits;
+            std::memcpy(&bits, &f, sizeof bits);
+            if (dropped && !std::isnan(f))
+                bits = (bits + (1u << (dropped - 1)) - 1 + (bits >> dropped & 1)) >> dropped << dropped;
+            std::memcpy(&f, &bits, sizeof bits);
+        }
+        return v;
+    }
+
     mmc_backend *be = nullptr;
     mmc_status status;
     std::string message;
@@ -182,6 +206,19 @@ inline void expect_close(const Floats &computed, const Floats &expected, double 
     EXPECT_LE(worst, tolerance * largest) << what << " element " << where << ": " << computed[where] << " is not "
                                           << expected[where] << "; error " << worst / largest << " of the largest";
     testing::Test::RecordProperty(what, std::to_string(worst / largest));
+}
+
+// Largest difference relative to the root mean square of what is expected.
+inline void expect_close_rms(const Floats &computed, const Floats &expected, double tolerance,
+                             const std::string &what) {
+    double square = 0;
+    for (float v : expected)
+        square += double(v) * v / double(expected.size());
+    // As expect_close, of which the scale is the largest value.
+    double largest = 1e-30;
+    for (float v : expected)
+        largest = std::max(largest, double(std::fabs(v)));
+    expect_close(computed, expected, tolerance * std::sqrt(square) / largest, what);
 }
 
 } // namespace parity

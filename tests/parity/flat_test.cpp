@@ -20,7 +20,7 @@ class FlatParity : public testing::TestWithParam<Provider> {
         Backend reference("cpu", "reference", 1);
         std::vector<Floats> expected = body(reference), first;
         for (int threads : {1, 2}) {
-            Backend be(GetParam().backend, GetParam().provider, threads);
+            Backend be(GetParam().backend, GetParam().provider, threads, GetParam().precision);
             if (be.status == MMC_ERR_MISSING)
                 GTEST_SKIP() << be.message;
             ASSERT_EQ(be.status, MMC_OK) << be.message;
@@ -103,7 +103,7 @@ TEST_P(FlatParity, Loss) {
 
 TEST_P(FlatParity, LossSeesNotANumber) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    Backend be(GetParam().backend, GetParam().provider, 1);
+    Backend be(GetParam().backend, GetParam().provider, 1, GetParam().precision);
     if (be.status == MMC_ERR_MISSING)
         GTEST_SKIP() << be.message;
     const Floats rows[] = {{nan, 5, 0}, {5, nan, 0}, {0, 5, nan}, {nan, nan, nan}};
@@ -202,7 +202,7 @@ TEST_P(FlatParity, PooledStatistics) {
 
 // Against all samples at once, worked out here.
 TEST_P(FlatParity, PooledStatisticsAreThoseOfAllSamples) {
-    Backend be(GetParam().backend, GetParam().provider, 1);
+    Backend be(GetParam().backend, GetParam().provider, 1, GetParam().precision);
     if (be.status == MMC_ERR_MISSING)
         GTEST_SKIP() << be.message;
     const Doubles batches[] = {{1, 2, 4}, {8, -3, 5, 7, 9}};
@@ -232,10 +232,10 @@ TEST_P(FlatParity, PooledStatisticsAreThoseOfAllSamples) {
 }
 
 std::string flat_name(const testing::TestParamInfo<Provider> &info) {
-    return info.param.provider;
+    return info.param.name();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, FlatParity, testing::ValuesIn(providers), flat_name);
+INSTANTIATE_TEST_SUITE_P(All, FlatParity, testing::ValuesIn(flat_providers()), flat_name);
 
 } // namespace
 } // namespace parity
