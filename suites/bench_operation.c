@@ -142,8 +142,8 @@ static mmc_status compare(double *error, mmc_bench_operation *computed, mmc_benc
         const size_t count = output_count(&computed->outputs[i]);
         free(a);
         free(b);
-        a = malloc(count * sizeof *a);
-        b = malloc(count * sizeof *b);
+        a = calloc(count, sizeof *a);
+        b = calloc(count, sizeof *b);
         if (!a || !b)
             MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for %zu results", count));
         MMC_GOTO(cleanup, read_output(a, computed, &computed->outputs[i]));

@@ -25,12 +25,13 @@ static float chains(long steps, float seed) {
 
 double OWN(probe_fma)(long steps, float seed, float *result);
 double OWN(probe_fma)(long steps, float seed, float *result) {
+    const long rounds = (steps + STEPS - 1) / STEPS;
     double flop = 0;
     float total = 0;
 #pragma omp parallel reduction(+ : flop, total)
     {
         total += chains(steps, seed);
-        flop += 2.0 * CHAINS * LANES * (double)((steps + STEPS - 1) / STEPS * STEPS);
+        flop += 2.0 * CHAINS * LANES * STEPS * (double)rounds;
     }
     *result = total;
     return flop;
