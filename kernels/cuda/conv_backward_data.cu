@@ -3,8 +3,8 @@
 // An implicit matrix product on tensor cores: rows = pixels of dx, columns = input channels, the sum runs over (tap, k)
 // in 16-byte chunks, densely also where k is small. With stride 2 the pixels of dx fall into four classes by the parity
 // of row and column (blockIdx.z), each with its own taps (1, 2, 2, 4 of 9), so that no tap is multiplied by a zero
-// between pixels. The unit uses it for stride 2: with stride 1 the gradient is a forward convolution of dz with the turned
-// weights, which brings dz in once for all taps (backward.c, conv_forward.cu).
+// between pixels. The unit uses it for stride 2: with stride 1 the gradient is a forward convolution of dz with the
+// turned weights, which brings dz in once for all taps (backward.c, conv_forward.cu).
 //
 //   Mapping: 128 threads make a tile of BM pixels x BN channels; WARPS_M x WARPS_N warps. grid = (pixel tiles, channel
 //     tiles, parity classes).

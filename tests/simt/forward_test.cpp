@@ -227,6 +227,26 @@ TEST_P(Forward, TheWidthOfBlocksChangesNoBit) {
     EXPECT_EQ(statistics[0], statistics[1]);
 }
 
+// More sets than there are counters for in one launch, all with the same weights.
+TEST(ForwardSets, GoInSeveralLaunches) {
+    Device d("bf16");
+    const int sets = MMC_CUDA_COUNTERS / 2 + 2;
+    Unit many(d, {2, 1, 1, 1, 1, 1, 1, false, false}, sets, 1);
+    Floats state(many.stride * sets);
+    for (size_t i = 0; i < state.size(); i++)
+        state[i] = i % many.stride == 0 ? 0.5f : 1.0f;
+    ASSERT_EQ(d.be->memory->upload(d.be, many.state, state.data(), state.size() * sizeof(float)), MMC_OK);
+    ASSERT_EQ(d.be->unit->pack(d.queue, many.packed, &many.s, MMC_PACK_STATS, sets, many.state, many.stride), MMC_OK);
+    mmc_activation x = d.activation(1, 2, 1, 1, 1), y = d.activation(sets, 2, 1, 1, 1);
+    ASSERT_EQ(d.be->unit->put(d.queue, &x, d.upload({1.0f, 3.0f})), MMC_OK);
+    EXPECT_EQ(launches(d, [&] { many.train(y, y, x, nullptr); }), 2);
+    Floats mean(sets), var(sets);
+    ASSERT_EQ(d.be->memory->download(d.be, mean.data(), many.mean, sets * sizeof(float)), MMC_OK);
+    ASSERT_EQ(d.be->memory->download(d.be, var.data(), many.var, sets * sizeof(float)), MMC_OK);
+    EXPECT_EQ(mean, Floats(sets, 1.0f));
+    EXPECT_EQ(var, Floats(sets, 0.25f));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Forward, testing::Values("fp32", "tf32", "bf16"),
                          [](const auto &info) { return std::string(info.param); });
 
