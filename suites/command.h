@@ -18,6 +18,7 @@ mmc_status mmc_command_report(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_train(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_midpoint(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_eval(const mmc_options *options, mmc_output *out);
+mmc_status mmc_command_match(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_path(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_bench(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_data(const mmc_options *options, mmc_output *out);

@@ -91,6 +91,8 @@ static bool job_ready(const mmc_plan *plan, const mmc_job *job) {
     if (job->theta_c >= 0 &&
         (plan->jobs[job->theta_c].state == MMC_JOB_PENDING || plan->jobs[job->theta_nc].state == MMC_JOB_PENDING))
         return false;
+    if (job->match >= 0 && plan->jobs[job->match].state == MMC_JOB_PENDING)
+        return false;
     for (int i = 0; i < job->curve_count; i++)
         if (job->bend[i] >= 0 && plan->jobs[job->bend[i]].state == MMC_JOB_PENDING)
             return false;

@@ -106,6 +106,12 @@ static mmc_status estimate_job(mmc_run_plan_row *row, const mmc_job *job, const 
         row->memory_bytes += 5 * state_bytes;
         return MMC_OK;
     }
+    if (job->kind == MMC_JOB_MATCH) {
+        row->images = 2.0 * d->train.count; /* both networks; the correlations are a few per cent more */
+        row->flop = flop * row->images;
+        row->memory_bytes += 4 * state_bytes;
+        return MMC_OK;
+    }
     mmc_train_config t;
     MMC_TRY(mmc_job_train_config(&t, job, scale));
     row->images = (double)t.epochs * d->train.count;

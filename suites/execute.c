@@ -27,6 +27,8 @@ mmc_progress mmc_progress_relayed(mmc_progress_relay *relay) {
 
 static mmc_status execute(const mmc_execution *x, const mmc_job *job) {
     switch (job->kind) {
+    case MMC_JOB_MATCH:
+        return mmc_job_execute_match(x, job);
     case MMC_JOB_PATHS:
         return mmc_job_execute_paths(x, job);
     case MMC_JOB_SHEET:
@@ -59,6 +61,8 @@ mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, con
         return write_null(x, job, "curve-train", "accuracy", reason);
     case MMC_JOB_MIDPOINT:
         return write_null(x, job, mmc_bend_item(job), "loss", reason);
+    case MMC_JOB_MATCH:
+        return write_null(x, job, "match", "max_logit_difference", reason);
     case MMC_JOB_SHEET:
         return write_null(x, job, "sheet", "sheet", reason);
     default:

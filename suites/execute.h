@@ -1,7 +1,7 @@
 /* Execution of one job: from its inputs' artifacts to its own artifact and its rows.
  *
  *     artifacts/KEY/config.json         what the key is the hash of
- *     artifacts/KEY/model.safetensors   train, midpoint: the result
+ *     artifacts/KEY/model.safetensors   train, midpoint, match: the result
  *     artifacts/KEY/sheet.png           sheet
  *     artifacts/KEY/log.jsonl           train, midpoint: one line an epoch
  *     artifacts/KEY/state.safetensors   train, midpoint: what an interrupted job goes on from; gone when done
@@ -45,6 +45,7 @@ mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, con
 
 /* The parts of mmc_job_execute that have a file of their own. */
 mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job); /* execute_train.c */
+mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job);    /* execute_match.c */
 mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job);    /* execute_paths.c */
 mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);    /* execute_sheet.c */
 

@@ -7,6 +7,7 @@
 /* The checkpoints of one pair. */
 typedef struct pair {
     mmc_checkpoint theta_c, theta_nc;
+    mmc_checkpoint permuted; /* theta_c matched to theta_nc, where a curve wants it */
     mmc_path_cache *cache;
 } pair;
 
@@ -107,7 +108,7 @@ static mmc_status curve_evaluate(const mmc_execution *x, const mmc_job *job, int
     const mmc_path_config config = mmc_job_path_config(job, x->scale);
     mmc_status status = MMC_OK;
 
-    curve.point[curve.count++] = p->theta_c.state;
+    curve.point[curve.count++] = asked->permuted ? p->permuted.state : p->theta_c.state;
     if (job->bend[index] >= 0) {
         MMC_GOTO(cleanup, checkpoint_of(&bend, x, job->bend[index]));
         if (bend.bends != 1)
@@ -127,11 +128,12 @@ cleanup:
     return status;
 }
 
-/* A curve whose bend could not be trained has a row that says so; the others are measured all the same. */
-static mmc_status curve_without_bend(const mmc_execution *x, const mmc_job *job, const char *item,
-                                     const mmc_job *bend) {
-    char reason[sizeof bend->reason + 64];
-    snprintf(reason, sizeof reason, "its bend could not be trained: %s", bend->reason);
+/* A curve that lacks an input has a row that says so; the others are measured all the same. */
+static mmc_status curve_without(const mmc_execution *x, const mmc_job *job, const char *item, const mmc_job *input) {
+    char reason[sizeof input->reason + 64];
+    snprintf(reason, sizeof reason, "%s: %s",
+             input->kind == MMC_JOB_MATCH ? "theta_C could not be matched" : "its bend could not be trained",
+             input->reason);
     mmc_record r = row_new(x, job, item, "accuracy", NAN, NULL);
     r.reason = reason;
     MMC_TRY(mmc_rows_append(x->rows, &r));
@@ -147,11 +149,17 @@ mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job) {
     MMC_GOTO(cleanup, mmc_path_cache_create(&p.cache));
     for (int i = 0; i < job->curve_count; i++) {
         const char *item = job->curves[i]->item;
-        const mmc_job *bend = job->bend[i] >= 0 ? &x->plan->jobs[job->bend[i]] : NULL;
+        const int from = job->curves[i]->permuted ? job->match : job->bend[i];
+        const mmc_job *input = from >= 0 ? &x->plan->jobs[from] : NULL;
         if (mmc_curve_measured(x, job, item))
             continue;
-        status = bend && bend->state == MMC_JOB_FAILED ? curve_without_bend(x, job, item, bend)
-                                                       : curve_evaluate(x, job, i, &p);
+        if (input && input->state == MMC_JOB_FAILED) {
+            status = curve_without(x, job, item, input);
+        } else {
+            status = job->curves[i]->permuted && !p.permuted.state ? checkpoint_of(&p.permuted, x, from) : MMC_OK;
+            if (status == MMC_OK)
+                status = curve_evaluate(x, job, i, &p);
+        }
         if (status == MMC_ERR_INTERRUPTED)
             goto cleanup;
         if (status != MMC_OK) {
@@ -164,5 +172,6 @@ cleanup:
     mmc_path_cache_free(p.cache);
     mmc_checkpoint_close(&p.theta_c);
     mmc_checkpoint_close(&p.theta_nc);
+    mmc_checkpoint_close(&p.permuted);
     return status;
 }

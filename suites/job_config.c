@@ -1,4 +1,5 @@
 /* A job's full configuration: what its key is the hash of. Everything that its values depend on stands in it. */
+#include "runtime/match.h"
 #include "suites/plan.h"
 
 #include <jansson.h>
@@ -6,7 +7,7 @@
 #include <string.h>
 
 const char *mmc_job_kind_name(mmc_job_kind kind) {
-    static const char *const names[] = {"train", "midpoint", "paths", "sheet"};
+    static const char *const names[] = {"train", "midpoint", "match", "paths", "sheet"};
     return names[kind];
 }
 
@@ -75,9 +76,10 @@ static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const
     mmc_path_config c = mmc_job_path_config(job, scale);
     json_t *curves = json_array();
     for (int i = 0; i < job->curve_count; i++)
-        if (json_array_append_new(curves, json_pack("{s:s,s:s,s:s?}", "item", job->curves[i]->item, "kind",
+        if (json_array_append_new(curves, json_pack("{s:s,s:s,s:s?,s:s?}", "item", job->curves[i]->item, "kind",
                                                     mmc_curve_name(job->curves[i]->kind), "bend",
-                                                    job->bend[i] >= 0 ? plan->jobs[job->bend[i]].key : NULL)) != 0)
+                                                    job->bend[i] >= 0 ? plan->jobs[job->bend[i]].key : NULL, "match",
+                                                    job->curves[i]->permuted ? plan->jobs[job->match].key : NULL)) != 0)
             o->failed = true;
     put(o, "curves", curves);
     put(o, "points", json_integer(c.points));
@@ -112,6 +114,8 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
         MMC_GOTO(cleanup, mmc_job_train_config(&train, job, scale));
         put_training(&o, &train);
     }
+    if (job->kind == MMC_JOB_MATCH)
+        put(&o, "method", json_string(mmc_match_method_name(mmc_match_defaults().method)));
     if (job->kind == MMC_JOB_PATHS)
         put_paths(&o, plan, job, scale);
     if (job->kind == MMC_JOB_PATHS || job->kind == MMC_JOB_SHEET) {

@@ -27,6 +27,7 @@ extern "C" {
     X(REPORT, "report", "draw every table and figure of a run directory again")                                        \
     X(TRAIN, "train", "train one model; the result is a checkpoint")                                                   \
     X(MIDPOINT, "midpoint", "train the bends of a curve between two checkpoints")                                      \
+    X(MATCH, "match", "permute a model's units to those of another")                                                   \
     X(EVAL, "eval", "accuracy and loss of one model on the counterfactual sets")                                       \
     X(PATH, "path", "accuracy and loss along a path between two checkpoints")                                          \
     X(BENCH, "bench", "throughput of every operation and of path evaluation")                                          \
@@ -68,6 +69,7 @@ typedef enum mmc_option_id {
     MMC_OPTION_MID,
     MMC_OPTION_BENDS,
     MMC_OPTION_MID_INIT,
+    MMC_OPTION_METHOD,
     MMC_OPTION_BACKEND,
     MMC_OPTION_DEVICE,
     MMC_OPTION_DEVICES,
@@ -160,7 +162,8 @@ typedef struct mmc_options {
     bool log_steps;
     int bn; /* mmc_bn_mode */
     int bn_batch;
-    int curve; /* mmc_curve_kind */
+    int curve;  /* mmc_curve_kind */
+    int method; /* mmc_match_method */
     int points;
     mmc_option_list mid; /* checkpoints */
     int bends;

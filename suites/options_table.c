@@ -9,9 +9,10 @@ enum {
     MIDPOINT = 1 << MMC_COMMAND_MIDPOINT,
     EVAL = 1 << MMC_COMMAND_EVAL,
     PATH = 1 << MMC_COMMAND_PATH,
+    MATCH = 1 << MMC_COMMAND_MATCH,
     BENCH = 1 << MMC_COMMAND_BENCH,
     DATA = 1 << MMC_COMMAND_DATA,
-    COMPUTE = RUN | TRAIN | MIDPOINT | EVAL | PATH
+    COMPUTE = RUN | TRAIN | MIDPOINT | EVAL | PATH | MATCH
 };
 
 #define AT(field) offsetof(mmc_options, field)
@@ -56,6 +57,8 @@ static const mmc_option_info table[MMC_OPTION_COUNT] = {
     {MMC_OPTION_MID, "mid", MMC_OPTION_LIST, "M", 0, 0, NULL, "none", PATH, AT(mid)},
     {MMC_OPTION_BENDS, "bends", MMC_OPTION_INTEGER, "N", 1, 16, "1", NULL, MIDPOINT, AT(bends)},
     {MMC_OPTION_MID_INIT, "mid-init", MMC_OPTION_CHOICE, "random|linear", 0, 0, "random", NULL, MIDPOINT, AT(mid_init)},
+    {MMC_OPTION_METHOD, "method", MMC_OPTION_CHOICE, "activation|activation-authors|weight", 0, 0, "activation", NULL,
+     MATCH, AT(method)},
     {MMC_OPTION_BACKEND, "backend", MMC_OPTION_NAME, "auto|cpu|cuda", 0, 0, "auto", NULL, COMPUTE | BENCH, AT(backend)},
     {MMC_OPTION_DEVICE, "device", MMC_OPTION_INTEGER, "N", 0, 1023, "0", NULL, COMPUTE | BENCH, AT(device)},
     {MMC_OPTION_DEVICES, "devices", MMC_OPTION_INTEGER, "N", 1, 16, "1", NULL, PATH, AT(devices)},
@@ -69,7 +72,7 @@ static const mmc_option_info table[MMC_OPTION_COUNT] = {
     {MMC_OPTION_FILTER, "filter", MMC_OPTION_LIST, "REGEX", 0, 0, NULL, "none", RUN, AT(filter)},
     {MMC_OPTION_TAG, "tag", MMC_OPTION_LIST, "key=value", 0, 0, NULL, "none", RUN, AT(tag)},
     {MMC_OPTION_OUT, "out", MMC_OPTION_TEXT, "PATH", 0, 0, NULL,
-     "run mmcbench-runs/SCALE-UTC, bench none, else required", RUN | TRAIN | MIDPOINT | DATA | BENCH, AT(out)},
+     "run mmcbench-runs/SCALE-UTC, bench none, else required", RUN | TRAIN | MIDPOINT | MATCH | DATA | BENCH, AT(out)},
     {MMC_OPTION_PNG, "png", MMC_OPTION_TEXT, "FILE", 0, 0, NULL, "none", DATA, AT(png)},
     {MMC_OPTION_RESUME, "resume", MMC_OPTION_FLAG, NULL, 0, 0, NULL, NULL, RUN | TRAIN | MIDPOINT, AT(resume)},
     {MMC_OPTION_DRY_RUN, "dry-run", MMC_OPTION_FLAG, NULL, 0, 0, NULL, NULL, RUN, AT(dry_run)},

@@ -120,7 +120,8 @@ static mmc_job job_of(const target *t, mmc_job_kind kind, double cue) {
                      .seed = t->seed,
                      .training_seed = t->seed,
                      .theta_c = -1,
-                     .theta_nc = -1};
+                     .theta_nc = -1,
+                     .match = -1};
 }
 
 static mmc_status add_training(int *index, expansion *x, const target *t, double cue) {
@@ -140,9 +141,13 @@ static mmc_status add_pair(expansion *x, const target *t) {
     MMC_TRY(add_training(&theta_nc, x, t, 0));
     MMC_TRY(add_training(&theta_c, x, t, t->cue));
     for (const mmc_suite_curve *c = t->suite->curves; c->item; c++) {
-        if (c->permuted)
-            continue;
         int bend = -1;
+        if (c->permuted) {
+            mmc_job match = job_of(t, MMC_JOB_MATCH, t->cue);
+            match.theta_c = theta_c;
+            match.theta_nc = theta_nc;
+            MMC_TRY(job_add(&job.match, x, match));
+        }
         if (c->kind == MMC_CURVE_QUADRATIC) {
             mmc_job mid = job_of(t, MMC_JOB_MIDPOINT, t->cue);
             mid.bend_cue = c->cue;
@@ -269,10 +274,6 @@ static mmc_status add_suite_on(expansion *x, const mmc_suite *suite, const char 
     arch = suite->arch ? mmc_arch_name(t.arch) : NULL;
     if (suite->kind == MMC_SUITE_SHEET)
         return add_sheet(x, &t);
-    for (const mmc_suite_curve *c = suite->curves; c->item; c++)
-        if (c->permuted)
-            MMC_TRY(add_absent(x, suite, c->item, arch, dataset,
-                               "matching of neurons is not part of this version: the path was not measured"));
     if (x->plan->item_count == MMC_PLAN_ITEMS_MAX)
         return mmc_fail(MMC_ERR_USAGE, "more than %d suites at once; give fewer suites", MMC_PLAN_ITEMS_MAX);
     x->plan->items[x->plan->item_count++] = (mmc_plan_item){suite, arch, dataset};

@@ -23,6 +23,7 @@ enum { MMC_JOB_SCHEMA = 1, MMC_JOB_CURVES_MAX = 8 };
 typedef enum mmc_job_kind {
     MMC_JOB_TRAIN,    /* theta_NC (cue 0) or theta_C(p); its rows are the learning curves */
     MMC_JOB_MIDPOINT, /* the bend of a quadratic path between two of them */
+    MMC_JOB_MATCH,    /* theta_C with its units in the order of theta_NC's */
     MMC_JOB_PATHS,    /* all curves of one pair, sharing their end points */
     MMC_JOB_SHEET     /* samples of the four sets as a picture */
 } mmc_job_kind;
@@ -44,10 +45,11 @@ typedef struct mmc_job {
     double cue;                                        /* p of theta_C */
     uint64_t seed;                                     /* of the experiment: as in its records */
     uint64_t training_seed;                            /* theta_NC and theta_C start from different weights */
-    int theta_c, theta_nc;                             /* MIDPOINT, PATHS: jobs they come from; else -1 */
+    int theta_c, theta_nc;                             /* MIDPOINT, MATCH, PATHS: jobs they come from; else -1 */
     bool bend_cue;                                     /* MIDPOINT: trained on data where every image carries its cue */
     const mmc_suite_curve *curves[MMC_JOB_CURVES_MAX]; /* PATHS */
     int bend[MMC_JOB_CURVES_MAX];                      /* PATHS: job of the curve's bend, or -1 */
+    int match; /* PATHS: job of the permuted theta_C, or -1 where no curve wants it */
     int curve_count;
     bool test, train; /* PATHS, SHEET: splits */
     mmc_job_state state;
@@ -98,7 +100,7 @@ mmc_status mmc_plan_expand(mmc_plan *plan, const mmc_plan_settings *settings, co
                            mmc_run_data *data);
 void mmc_plan_close(mmc_plan *plan);
 
-const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "midpoint", "paths", "sheet" */
+const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "midpoint", "match", "paths", "sheet" */
 
 /* Training and path settings of a job, and the network they act on. */
 mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale);

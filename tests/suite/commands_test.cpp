@@ -64,7 +64,8 @@ TEST_F(Commands, HelpAndVersionNeedNothing) {
     Result r = run({"help"});
     EXPECT_EQ(r.code, 0);
     EXPECT_TRUE(contains(r.out, "mmcbench COMMAND"));
-    for (const char *command : {"run", "list", "report", "train", "midpoint", "eval", "path", "bench", "data", "info"}) {
+    for (const char *command :
+         {"run", "list", "report", "train", "midpoint", "eval", "path", "bench", "data", "info"}) {
         Result h = run({"help", command});
         EXPECT_EQ(h.code, 0);
         EXPECT_EQ(h.out.rfind(command, 0), 0u) << h.out;
@@ -114,9 +115,9 @@ TEST_F(Commands, UsageErrorsNameTheOptionAndLeaveNothing) {
         Words words, parts;
     } cases[] = {
         {{}, {"no command"}},
-        {{"match", ckpt, ckpt}, {"no command 'match'"}},
+        {{"match", ckpt, ckpt}, {"--out is required"}},
+        {{"match", ckpt, "--out", at("x")}, {"match takes two checkpoints, not 1"}},
         {{"finetune", "llrt"}, {"no command 'finetune'"}},
-        {{"bench"}, {"no command 'bench'"}},
         {{"eval"}, {"eval takes one checkpoint"}},
         {{"eval", ckpt, other}, {"eval takes one checkpoint, not 2"}},
         {{"eval", ckpt, "--data", data(), "--limit-test", "0"}, {"--limit-test 0", "integer from 1"}},
@@ -314,6 +315,45 @@ TEST_F(Commands, PathBeginsAtAAndEndsAtB) {
     EXPECT_LE(summary.number("image_forwards"), summary.number("image_forwards_defined"));
     EXPECT_EQ(summary.number("image_forwards_bn"), 3 * 48);
     EXPECT_GT(summary.number("images_per_s"), 0);
+}
+
+// The permuted model scores as before, the permutation file holds what was printed, every method ends.
+TEST_F(Commands, MatchPermutesToTheSameFunction) {
+    auto scores = [](const std::string &ckpt) {
+        return run({"eval", ckpt, "--data", data(), "--sets", "NC,C", "--json"}).rows();
+    };
+    const auto before = scores(theta_c());
+    for (const char *method : {"activation", "weight"}) {
+        const std::string out = at(std::string("matched-") + method + ".safetensors");
+        Words words = {"match", theta_nc(), theta_c(), "--method", method, "--out", out, "--json"};
+        if (std::string(method) == "activation")
+            words.insert(words.end(), {"--data", data()});
+        Result r = run(words);
+        ASSERT_EQ(r.code, 0) << r.err;
+        const auto rows = r.rows();
+        ASSERT_EQ(rows.size(), 13u); // twelve groups and the summary
+        const Json file =
+            Json(json_load_file((out.substr(0, out.size() - 12) + ".permutation.json").c_str(), 0, nullptr));
+        EXPECT_EQ(file.text("method"), method);
+        for (size_t g = 0; g < 12; g++) {
+            EXPECT_EQ(rows[g].keys(), "group,permutation,score,duality_gap,unique");
+            EXPECT_EQ(rows[g].number("duality_gap"), 0);
+        }
+        EXPECT_EQ(rows[0].text("group"), "stage1");
+        EXPECT_LT(rows[12].number("max_logit_difference"), 1e-4 * rows[12].number("largest_logit"));
+        const auto after = scores(out);
+        for (size_t i = 0; i < before.size(); i++) {
+            EXPECT_EQ(after[i].number("accuracy"), before[i].number("accuracy"));
+            EXPECT_NEAR(after[i].number("loss"), before[i].number("loss"), 1e-4);
+        }
+    }
+    expect_refusal(run({"match", theta_nc(), theta_c(), "--data", data(), "--method", "activation-authors", "--out",
+                        at("no.safetensors")}),
+                   3, {"whole batch of 128", "48"});
+    expect_refusal(
+        run({"match", theta_nc(), theta_c(), "--data", data(), "--provider", "onednn", "--out", at("no.safetensors")}),
+        3, {"onednn", "--method weight"});
+    EXPECT_FALSE(fs::exists(at("no.safetensors")));
 }
 
 TEST_F(Commands, MidpointTrainsBendsThatPathTakes) {

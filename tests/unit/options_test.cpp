@@ -165,7 +165,6 @@ TEST(Options, RefusalsNameTheOptionAndWhatItAccepts) {
         {{"eval", "--thr=3"}, {"unknown option --thr"}},
         {{"eval", "-x"}, {"unknown option -x"}},
         {{"eval", "a", "--epochs", "3"}, {"--epochs", "no option of `mmcbench eval`", "train"}},
-        {{"match", "a", "b"}, {"this version has no command 'match'", "path"}},
         {{"finetune"}, {"this version has no command 'finetune'"}},
         {{"measure"}, {"this version has no command 'measure'"}},
         {{}, {"no command", "mmcbench help"}},

@@ -1,0 +1,57 @@
+#include "runtime/match.h"
+#include "suites/execute.h"
+
+#include <stdio.h>
+
+static mmc_status row(const mmc_execution *x, const mmc_job *job, const char *item, const char *metric, double value,
+                      int32_t images) {
+    mmc_record r = mmc_rows_new(x->rows, job);
+    r.item = item;
+    r.metric = metric;
+    r.method = mmc_match_method_name(MMC_MATCH_ACTIVATION);
+    r.value = value;
+    r.unit = "1";
+    r.n = images;
+    return mmc_rows_append(x->rows, &r);
+}
+
+static mmc_status rows_of_match(const mmc_execution *x, const mmc_job *job, const mmc_match_result *result) {
+    for (int g = 0; g < result->groups.count; g++) {
+        char item[64];
+        snprintf(item, sizeof item, "match-%s", result->groups.group[g].name);
+        MMC_TRY(row(x, job, item, "score", result->score[g].score, result->images));
+        MMC_TRY(row(x, job, item, "duality_gap", result->score[g].gap, result->images));
+    }
+    return row(x, job, "match", "max_logit_difference", result->max_logit_difference, result->images);
+}
+
+static mmc_status read_input(mmc_checkpoint *out, const mmc_execution *x, int job) {
+    char path[4096];
+    MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
+    return mmc_checkpoint_read(out, path);
+}
+
+mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job) {
+    char path[4096];
+    mmc_checkpoint theta_c = {0}, theta_nc = {0};
+    mmc_match_result result = {0};
+    mmc_progress_relay relay = {.request = x->request, .job = job};
+    const mmc_progress progress = mmc_progress_relayed(&relay);
+    const mmc_match_config config = mmc_match_defaults();
+    mmc_status status = MMC_OK;
+    MMC_GOTO(cleanup, mmc_artifact_path(path, sizeof path, x, job, "model.safetensors"));
+    MMC_GOTO(cleanup, read_input(&theta_c, x, job->theta_c));
+    MMC_GOTO(cleanup, read_input(&theta_nc, x, job->theta_nc));
+    MMC_GOTO(cleanup, mmc_match(&result, x->be, theta_c.model, &x->data->sets[job->dataset], &config, theta_nc.state,
+                                theta_c.state, &progress));
+    mmc_checkpoint permuted = theta_c; /* borrows all it points to: it is not closed */
+    permuted.state = result.state;
+    snprintf(permuted.job, sizeof permuted.job, "%s", job->key);
+    MMC_GOTO(cleanup, mmc_checkpoint_write(path, &permuted));
+    MMC_GOTO(cleanup, rows_of_match(x, job, &result));
+cleanup:
+    mmc_match_result_close(&result);
+    mmc_checkpoint_close(&theta_c);
+    mmc_checkpoint_close(&theta_nc);
+    return status;
+}
