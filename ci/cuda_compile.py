@@ -76,7 +76,7 @@ def read_messages(build):
 def read_bounds(build):
     """{mangled: (threads, promised blocks)} from the PTX."""
     bounds = {}
-    for path in glob.glob(f"{build}/gate/*.ptx"):
+    for path in glob.glob(f"{build}/gate/*/*.ptx"):
         for m in re.finditer(r"\.entry (\w+)\((.*?)\n\{", open(path).read(), re.S):
             threads = re.search(r"\.maxntid (\d+)(?:, (\d+))?(?:, (\d+))?", m[2])
             blocks = re.search(r"\.minnctapersm (\d+)", m[2])
@@ -122,7 +122,7 @@ def main_loop(lines):
 
 
 def read_disassembly(build, rows, nvdisasm):
-    for path in glob.glob(f"{build}/gate/*.cubin"):
+    for path in glob.glob(f"{build}/gate/*/*.cubin"):
         arch = "sm_" + re.search(r"(?:sm|compute)_(\d+)\.cubin$", path)[1]
         text = subprocess.run([nvdisasm, "-c", path], capture_output=True, text=True, check=True).stdout
         for part in re.split(r"^\s*\.section\s+\.text\.", text, flags=re.M)[1:]:
@@ -159,6 +159,8 @@ def collect(build):
         row["kernel"] = names[name]
         row["threads"], row["promised"] = bounds.get(name, ("", ""))
         row["blocks"] = resident_blocks(row)
+        if (row["kernel"], arch) in table:
+            sys.exit(f"cuda-compile: two kernels are called {row['kernel']}: rename one")
         table[row["kernel"], arch] = row
     return dict(sorted(table.items())), bool(nvdisasm)
 
