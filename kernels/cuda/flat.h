@@ -26,7 +26,7 @@ cudaError_t mmc_cuda_class_means(const mmc_class_means_call *call, unsigned *cou
 
 enum { MMC_CUDA_ENDS_MAX = 24 };
 
-/* ends <= MMC_CUDA_ENDS_MAX. The same bits as the provider own of the CPU. */
+/* ends <= MMC_CUDA_ENDS_MAX. The same bits as the provider own of a CPU with AVX2 or AVX-512. */
 cudaError_t mmc_cuda_interpolate(float *out, size_t set_stride, int sets, const float *const *end, int ends,
                                  const double *coefficient, size_t count, cudaStream_t stream);
 
