@@ -1,8 +1,8 @@
-// Every assignment problem of the golden file solved by the reference provider and by the provider own: its optimal
-// value to the stated tolerance, and invalid costs refused.
+// Every assignment problem of the golden file solved by every backend and provider: its optimal value to the stated
+// tolerance, and invalid costs refused.
 #include "tests/golden/golden.h"
 
-#include "tests/support/assign_solve.h"
+#include "tests/parity/assign.h"
 
 #include <cmath>
 #include <string>
@@ -10,7 +10,7 @@
 namespace {
 
 template <typename T>
-void expect_optimal(const golden::File &file, const std::string &name, const mmc_assign_ops *ops,
+void expect_optimal(const golden::File &file, const std::string &name, parity::Backend &be,
                     const std::vector<T> &cost) {
     const int n = (int)file.shape(name + "/cost")[0];
     for (bool maximise : {false, true}) {
@@ -18,8 +18,8 @@ void expect_optimal(const golden::File &file, const std::string &name, const mmc
         if (maximise)
             for (T &x : c)
                 x = -x;
-        const assign_answer a = assign_solve(ops, n, c, maximise);
-        ASSERT_EQ(a.status, MMC_OK) << mmc_error_message();
+        const parity::Assignment a = parity::assign(be, c, {{n, n, 0, (size_t)n}}, maximise);
+        ASSERT_EQ(mmc_assign_results_check(a.result.data(), 1), MMC_OK) << mmc_error_message();
         const double value = maximise ? -a.result[0].value : a.result[0].value;
         golden::expect_near(file, name + "/value", &value, 1);
         if (a.result[0].unique) {
@@ -29,8 +29,10 @@ void expect_optimal(const golden::File &file, const std::string &name, const mmc
     }
 }
 
-void solve_all(const mmc_assign_ops *ops) {
-    ASSERT_NE(ops, nullptr) << mmc_error_message();
+void solve_all(const char *backend, const char *provider) {
+    parity::Backend be(backend, provider, 1);
+    if (be.status != MMC_OK)
+        GTEST_SKIP() << be.message;
     GOLDEN_OR_SKIP(file, "lap");
     int solved = 0, refused = 0;
     for (const std::string &tensor : file.names()) {
@@ -40,7 +42,9 @@ void solve_all(const mmc_assign_ops *ops) {
         const std::string name = tensor.substr(0, slash);
         SCOPED_TRACE(name);
         if (name.rfind("invalid_", 0) == 0) {
-            EXPECT_EQ(assign_solve(ops, (int)file.shape(tensor)[0], file.f32(tensor)).status, MMC_ERR_RANGE);
+            const int n = (int)file.shape(tensor)[0];
+            const parity::Assignment a = parity::assign(be, file.f32(tensor), {{n, n, 0, (size_t)n}}, false);
+            EXPECT_EQ(mmc_assign_results_check(a.result.data(), 1), MMC_ERR_RANGE);
             refused++;
             continue;
         }
@@ -48,17 +52,17 @@ void solve_all(const mmc_assign_ops *ops) {
         switch (file.at(tensor).dtype) {
         case MMC_DTYPE_I16: {
             const std::vector<int16_t> v = file.values<int16_t>(tensor);
-            expect_optimal(file, name, ops, std::vector<int32_t>(v.begin(), v.end()));
+            expect_optimal(file, name, be, std::vector<int32_t>(v.begin(), v.end()));
             break;
         }
         case MMC_DTYPE_I32:
-            expect_optimal(file, name, ops, file.i32(tensor));
+            expect_optimal(file, name, be, file.i32(tensor));
             break;
         case MMC_DTYPE_F64:
-            expect_optimal(file, name, ops, file.f64(tensor));
+            expect_optimal(file, name, be, file.f64(tensor));
             break;
         default:
-            expect_optimal(file, name, ops, file.f32(tensor));
+            expect_optimal(file, name, be, file.f32(tensor));
         }
     }
     EXPECT_GE(solved, 17);
@@ -66,11 +70,15 @@ void solve_all(const mmc_assign_ops *ops) {
 }
 
 TEST(assign_golden, reference) {
-    solve_all(mmc_reference_assign_ops());
+    solve_all("cpu", "reference");
 }
 
 TEST(assign_golden, own) {
-    solve_all(mmc_own_assign_ops());
+    solve_all("cpu", "own");
+}
+
+TEST(assign_golden, cuda) {
+    solve_all("cuda", "own");
 }
 
 } // namespace

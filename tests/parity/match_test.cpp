@@ -1,6 +1,6 @@
 // Assignment and correlation on every backend against the reference: the same answer for the same integers, the same
 // correlations to rounding.
-#include "tests/parity/device.h"
+#include "tests/parity/assign.h"
 
 #include <numeric>
 
@@ -41,49 +41,13 @@ int64_t below(uint64_t &state, int64_t n) {
     return (int64_t)((state >> 33) % (uint64_t)n);
 }
 
-template <typename T> mmc_assign_type type_of() {
-    return std::is_same<T, int32_t>::value   ? MMC_ASSIGN_I32
-           : std::is_same<T, int64_t>::value ? MMC_ASSIGN_I64
-           : std::is_same<T, float>::value   ? MMC_ASSIGN_F32
-                                             : MMC_ASSIGN_F64;
-}
-
-struct answer {
-    std::vector<int32_t> column;
-    std::vector<int64_t> u, v;
-    std::vector<mmc_assign_result> result;
-};
-
-template <typename T>
-answer solve(Backend &be, const std::vector<T> &cost, const std::vector<mmc_assign_problem> &problem, bool maximise) {
-    size_t rows = 0;
-    for (const mmc_assign_problem &p : problem)
-        rows += (size_t)p.rows;
-    Buffer costs(be, cost), column(be, rows * 4), u(be, rows * 8), v(be, rows * 8),
-        result(be, problem.size() * sizeof(mmc_assign_result));
-    mmc_assign_call call = {};
-    call.problems = (int)problem.size();
-    call.problem = problem.data();
-    call.type = type_of<T>();
-    call.maximise = maximise;
-    call.cost = costs.raw();
-    call.column = column.i();
-    call.u = static_cast<int64_t *>(u.raw());
-    call.v = static_cast<int64_t *>(v.raw());
-    call.result = static_cast<mmc_assign_result *>(result.raw());
-    call.workspace_size = be->assign->workspace_size(be->queue, &call);
-    Buffer workspace(be, call.workspace_size);
-    call.workspace = workspace.raw();
-    EXPECT_EQ(be->assign->solve(be->queue, &call), MMC_OK) << mmc_error_message();
-    return {column.read<int32_t>(), u.read<int64_t>(), v.read<int64_t>(), result.read<mmc_assign_result>()};
-}
-
 /* What the reference says, and the certificate checked entry by entry. */
 template <typename T>
 void expect_solved(Backend &be, const std::vector<T> &cost, const std::vector<mmc_assign_problem> &problem,
                    bool maximise) {
     Backend reference("cpu", "reference", 1);
-    const answer got = solve(be, cost, problem, maximise), want = solve(reference, cost, problem, maximise);
+    const parity::Assignment got = parity::assign(be, cost, problem, maximise),
+                             want = parity::assign(reference, cost, problem, maximise);
     ASSERT_EQ(got.column, want.column);
     size_t first = 0;
     for (size_t p = 0; p < problem.size(); p++) {
@@ -183,7 +147,7 @@ TEST_P(assignment, refuses_the_same_entries) {
         cost[25 + 13] = bad;
         cost[25 + 21] = bad;
         const std::vector<mmc_assign_problem> problem = {{5, 5, 0, 5}, {5, 5, 25, 5}};
-        const answer got = solve(be, cost, problem, false);
+        const parity::Assignment got = parity::assign(be, cost, problem, false);
         EXPECT_EQ(got.result[0].state, MMC_ASSIGN_SOLVED);
         EXPECT_EQ(got.result[1].state, MMC_ASSIGN_NOT_FINITE);
         EXPECT_EQ(got.result[1].row, 2);
@@ -192,7 +156,7 @@ TEST_P(assignment, refuses_the_same_entries) {
     }
     std::vector<int64_t> cost(9, 1);
     cost[5] = INT64_MIN;
-    const answer got = solve(be, cost, {{3, 3, 0, 3}}, false);
+    const parity::Assignment got = parity::assign(be, cost, {{3, 3, 0, 3}}, false);
     EXPECT_EQ(got.result[0].state, MMC_ASSIGN_TOO_LARGE);
     EXPECT_EQ(got.result[0].row, 1);
     EXPECT_EQ(got.result[0].column, 2);
