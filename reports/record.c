@@ -31,7 +31,9 @@ mmc_record mmc_record_empty(void) {
                         .image_forwards = NAN,
                         .flop = NAN,
                         .bytes = NAN,
-                        .peak_memory = NAN};
+                        .peak_memory = NAN,
+                        .roofline = NAN,
+                        .clock_mhz = NAN};
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -185,6 +187,8 @@ static void compose(mmc_text *line, const mmc_record *r) {
     put_present(line, "flop", r->flop);
     put_present(line, "bytes", r->bytes);
     put_present(line, "peak_memory", r->peak_memory);
+    put_present(line, "roofline", r->roofline);
+    put_present(line, "clock_mhz", r->clock_mhz);
     if (r->tag_count) {
         key(line, "tags");
         for (size_t i = 0; i < r->tag_count; i++) {

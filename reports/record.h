@@ -33,6 +33,7 @@ typedef struct mmc_record {
     const double *samples; /* seconds, raw */
     size_t sample_count;
     double median, min, iqr, image_forwards, flop, bytes, peak_memory; /* NAN: absent */
+    double roofline, clock_mhz; /* of the time that the device's peaks allow, over `median`; NAN: absent */
     /* --tag key=value pairs */
     const char *const *tag_keys, *const *tag_values;
     size_t tag_count;

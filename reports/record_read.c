@@ -179,7 +179,9 @@ static mmc_status read_row(owner *o, json_t *row, mmc_record *r) {
                    {"image_forwards", &r->image_forwards},
                    {"flop", &r->flop},
                    {"bytes", &r->bytes},
-                   {"peak_memory", &r->peak_memory}};
+                   {"peak_memory", &r->peak_memory},
+                   {"roofline", &r->roofline},
+                   {"clock_mhz", &r->clock_mhz}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         MMC_TRY(read_number(row, numbers[i].name, numbers[i].out));
     MMC_TRY(read_integer(row, "n", 0, INT64_MAX, &r->n));

@@ -172,8 +172,7 @@ static mmc_status write_record(session *s, const outcome *x) {
     record.unit = path ? "1/s" : "s";
     if (valid)
         record.value = path ? x->image_forwards / r->median_s : r->median_s;
-    else
-        record.reason = x->reason;
+    record.reason = valid ? r->clocks.reason : x->reason; /* why it is null, or its clock is missing */
     record.n = x->c->shape.n ? x->c->shape.n : -1;
     if (!x->c->small_model) {
         record.arch = mmc_arch_name(x->c->spec.arch);
@@ -195,6 +194,8 @@ static mmc_status write_record(session *s, const outcome *x) {
         record.median = r->median_s;
         record.min = r->min_s;
         record.iqr = r->iqr_s;
+        record.roofline = mmc_bench_roofline_s(&s->peaks, x->flop, x->c->bytes) / r->median_s;
+        record.clock_mhz = r->clocks.clock_mhz;
     }
     record.flop = x->flop;
     record.bytes = path ? NAN : x->c->bytes;

@@ -64,6 +64,8 @@ TEST(Bench, EveryOperationIsMeasuredAndVerified) {
         EXPECT_EQ(record.text("unit"), path ? "1/s" : "s");
         EXPECT_TRUE(json_is_array(json_object_get(record.root.get(), "samples"))) << line;
         EXPECT_GT(record.number("value"), 0) << line;
+        EXPECT_GT(record.number("roofline"), 0) << line;
+        EXPECT_TRUE(record.has("clock_mhz") || record.text("reason") != "") << line;
         if (record.text("item").rfind("mlp_", 0) != 0) {
             EXPECT_EQ(record.number("width"), 4);
             EXPECT_EQ(record.text("arch"), "resnet18");

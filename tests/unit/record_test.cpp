@@ -101,6 +101,8 @@ TEST_F(Record, EveryFieldComesBack) {
     r.flop = 1e12;
     r.bytes = 3e9;
     r.peak_memory = 1e8;
+    r.roofline = .625;
+    r.clock_mhz = 1410;
     r.tag_keys = keys;
     r.tag_values = values;
     r.tag_count = 2;
@@ -144,6 +146,8 @@ TEST_F(Record, EveryFieldComesBack) {
     EXPECT_EQ(b.flop, r.flop);
     EXPECT_EQ(b.bytes, r.bytes);
     EXPECT_EQ(b.peak_memory, r.peak_memory);
+    EXPECT_EQ(b.roofline, r.roofline);
+    EXPECT_EQ(b.clock_mhz, r.clock_mhz);
     ASSERT_EQ(b.tag_count, 2u);
     EXPECT_STREQ(b.tag_keys[1], "x\"y");
     EXPECT_STREQ(b.tag_values[0], "a\nb");
