@@ -19,9 +19,7 @@ inline void check(mmc_status status) {
 
 /* The providers that golden numbers are computed by; one without a device is skipped and says so. */
 inline std::vector<std::string> devices() {
-#ifdef MMC_GOLDEN_EMULATED
-    return {"cuda/own"};
-#elif defined(MMC_GOLDEN_CUDA)
+#ifdef MMC_GOLDEN_CUDNN
     return {"cuda/own", "cuda/cudnn"};
 #else
     return {"cuda/own"};

@@ -38,7 +38,7 @@ inline const Provider providers[] = {
 #if defined(MMC_PARITY_CUDA) || defined(MMC_PARITY_EMULATED)
     {"cuda", "own", "tf32", true},      {"cuda", "own", "bf16", true},
 #endif
-#if defined(MMC_PARITY_CUDA) || defined(MMC_PARITY_EMULATED_CUDNN)
+#ifdef MMC_PARITY_CUDNN
     {"cuda", "cudnn", "fp32", true},    {"cuda", "cudnn", "tf32", true},  {"cuda", "cudnn", "bf16", true},
 #endif
 };
