@@ -9,8 +9,8 @@
  *     ...
  *     mmc_comm_close(comm);
  *
- * Data-parallel training: every rank holds the weights, computes the gradient of its share of the batch scaled by 1
- * over the whole batch, and takes the same step with the sum. Batch norm's statistics are those of the share.
+ * Data-parallel training (runtime/trainer.h): every rank holds the weights, computes the mean gradient of its share of
+ * the batch, and takes the same step with the average. Batch norm's statistics are those of the share.
  *
  * A communicator of one backend needs no NCCL: its sums and copies change nothing, on any backend.
  */
@@ -40,6 +40,9 @@ int mmc_comm_ranks(const mmc_comm *comm);
  * Errors: MMC_ERR_DEVICE
  * Order:  asynchronous on every rank's queue; the same bits on every rank, and from run to run on the same machine */
 mmc_status mmc_comm_sum(mmc_comm *comm, float *const *vector, size_t count);
+
+/* As mmc_comm_sum, divided by the number of ranks. */
+mmc_status mmc_comm_average(mmc_comm *comm, float *const *vector, size_t count);
 
 /* vector[r] (count) of every rank r becomes that of rank `root`. Errors: MMC_ERR_DEVICE. Order: as mmc_comm_sum. */
 mmc_status mmc_comm_broadcast(mmc_comm *comm, float *const *vector, size_t count, int root);

@@ -40,6 +40,10 @@ mmc_status mmc_comm_sum(mmc_comm *comm, float *const *vector, size_t count) {
     return MMC_OK;
 }
 
+mmc_status mmc_comm_average(mmc_comm *comm, float *const *vector, size_t count) {
+    return mmc_comm_sum(comm, vector, count);
+}
+
 mmc_status mmc_comm_broadcast(mmc_comm *comm, float *const *vector, size_t count, int root) {
     (void)comm;
     (void)vector;

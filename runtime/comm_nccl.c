@@ -88,8 +88,8 @@ static mmc_status end_group(mmc_status status) {
     return status != MMC_OK ? status : nccl_status(result, "ncclGroupEnd()", __LINE__);
 }
 
-static mmc_status sum_rank(mmc_comm *comm, int r, float *vector, size_t count) {
-    MMC_NCCL(ncclAllReduce(vector, vector, count, ncclFloat32, ncclSum, comm->rank[r], comm->be[r]->queue->stream));
+static mmc_status reduce_rank(mmc_comm *comm, int r, float *vector, size_t count, ncclRedOp_t operation) {
+    MMC_NCCL(ncclAllReduce(vector, vector, count, ncclFloat32, operation, comm->rank[r], comm->be[r]->queue->stream));
     return MMC_OK;
 }
 
@@ -98,14 +98,22 @@ static mmc_status broadcast_rank(mmc_comm *comm, int r, float *vector, size_t co
     return MMC_OK;
 }
 
-mmc_status mmc_comm_sum(mmc_comm *comm, float *const *vector, size_t count) {
+static mmc_status reduce(mmc_comm *comm, float *const *vector, size_t count, ncclRedOp_t operation) {
     mmc_status status = MMC_OK;
     if (!comm->joined || !count)
         return MMC_OK;
     MMC_NCCL(ncclGroupStart());
     for (int r = 0; r < comm->ranks && status == MMC_OK; r++)
-        status = sum_rank(comm, r, vector[r], count);
+        status = reduce_rank(comm, r, vector[r], count, operation);
     return end_group(status);
+}
+
+mmc_status mmc_comm_sum(mmc_comm *comm, float *const *vector, size_t count) {
+    return reduce(comm, vector, count, ncclSum);
+}
+
+mmc_status mmc_comm_average(mmc_comm *comm, float *const *vector, size_t count) {
+    return reduce(comm, vector, count, ncclAvg);
 }
 
 mmc_status mmc_comm_broadcast(mmc_comm *comm, float *const *vector, size_t count, int root) {

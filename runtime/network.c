@@ -308,7 +308,7 @@ float *mmc_network_dlogits(const mmc_network *net) {
     return net->dlogits;
 }
 
-const float *mmc_network_gradient(const mmc_network *net) {
+float *mmc_network_gradient(const mmc_network *net) {
     return net->gradient;
 }
 

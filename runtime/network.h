@@ -78,7 +78,7 @@ mmc_status mmc_network_backward(mmc_network *net);
 const float *mmc_network_logits(const mmc_network *net);         /* (T,n,K) */
 const float *mmc_network_representation(const mmc_network *net); /* (T,n,8w) */
 float *mmc_network_dlogits(const mmc_network *net);              /* (n,K) */
-const float *mmc_network_gradient(const mmc_network *net);       /* (parameter_count) */
+float *mmc_network_gradient(const mmc_network *net);             /* (parameter_count) */
 
 /* Batch statistics of the last forward: (T, state_count - parameter_count), laid out like the running values; biased
  * variances. `factor` turns them into unbiased ones for this batch size; `positions` and `partner` are

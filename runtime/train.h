@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+enum { MMC_TRAIN_MORE_MAX = 15 };
+
 typedef struct mmc_train_config {
     int epochs, batch;
     double lr, momentum, decay;
@@ -43,6 +45,10 @@ typedef struct mmc_train_config {
      * there and its configuration is the same, else MMC_ERR_MISMATCH. The caller removes it. NULL: kept nowhere. */
     const char *state_path;
     bool resume;
+    /* Backends on further devices, which take a share of every batch that can be shared out evenly (runtime/trainer.h);
+     * the result is not that of one device, since batch norm's statistics are of the share. */
+    struct mmc_backend *const *more;
+    int more_count;          /* at most MMC_TRAIN_MORE_MAX */
     const char *fingerprint; /* what else must be equal for a bit-identical resume (commit, files); NULL: nothing */
 } mmc_train_config;
 

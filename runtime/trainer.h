@@ -6,6 +6,10 @@
  *     MMC_TRY(mmc_trainer_begin_epoch(t, epoch));
  *     for (int64_t step = 0; step < mmc_trainer_steps(t); step++)
  *         MMC_TRY(mmc_trainer_step(t, epoch, step));
+ *
+ * On several devices (config->more) every device holds the weights. A batch that their number divides is shared out;
+ * gradients are averaged between the devices, so that all take the same step. Any other batch (the last of an epoch, as
+ * a rule) is computed by each of them whole. Running statistics and what is saved are those of the first device.
  */
 #ifndef MMC_RUNTIME_TRAINER_H
 #define MMC_RUNTIME_TRAINER_H

@@ -84,7 +84,8 @@ static char *fingerprint(const mmc_training *t) {
         mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
     static const char format[] =
         "%s; %s width %d classes %d; %s %" PRId32 " images %016" PRIx64 " cue %.17g; start %016" PRIx64
-        "; epochs %d batch %d lr %.17g schedule %s%s seed %" PRIu64 " %s; %s %s %s %s threads %d; %s; mmcbench %s";
+        "; epochs %d batch %d lr %.17g schedule %s%s seed %" PRIu64 " %s; %s %s %s %s threads %d devices %d; %s; "
+        "mmcbench %s";
     const mmc_model_spec *spec = &t->model->spec;
     const char *order = c->sequential ? "sequential" : "shuffled";
     const char *lag = c->schedule.cosine_authors ? " authors" : "";
@@ -95,7 +96,7 @@ static char *fingerprint(const mmc_training *t) {
             snprintf(text, size, format, c->curve ? "midpoint" : "train", mmc_arch_name(spec->arch), spec->width,
                      spec->classes, mmc_dataset_name(data->kind), data->train.count, hash, c->cue, t->start_hash,
                      c->epochs, c->batch, c->lr, schedule, lag, c->seed, order, be->name, be->provider, be->precision,
-                     be->isa, be->threads, be->libraries, mmc_version_get()->version);
+                     be->isa, be->threads, 1 + t->in->more_count, be->libraries, mmc_version_get()->version);
         if (pass == 0) {
             size = (size_t)length + 1;
             text = malloc(size);
@@ -123,6 +124,8 @@ mmc_status mmc_training_run(mmc_train_result *result, mmc_training *training) {
     }
     if (training->config.resume && access(state, F_OK) != 0)
         mmc_output_message(training->out, "%s is not there: training starts from the beginning", state);
+    training->config.more = training->in->more;
+    training->config.more_count = training->in->more_count;
     training->config.state_path = state;
     training->config.fingerprint = print;
     mmc_train_hooks hooks = {

@@ -5,6 +5,7 @@
 #include "runtime/comm.h"
 #include "runtime/model.h"
 #include "runtime/path.h"
+#include "runtime/train.h"
 #include "tests/support/toy_dataset.h"
 
 #include <gtest/gtest.h>
@@ -61,6 +62,60 @@ TEST(SimtDevices, ShareThePointsOfAPath) {
 }
 
 #ifdef MMC_SIMT_NCCL
+// One step on a batch of two images that two devices share is the mean of the two steps on one image each; a batch that
+// cannot be shared gives the bits of one device.
+TEST(SimtDevices, ShareTheBatchesOfATraining) {
+    mmc_backend *be[2] = {};
+    open(be, 2);
+    ToyDataset toy(MMC_DATASET_CIFAR10_BOX, 2, 1);
+    mmc_model *model = nullptr;
+    const mmc_model_spec spec = {MMC_ARCH_RESNET18, 4, 10, 32};
+    ASSERT_EQ(mmc_model_create(&model, &spec), MMC_OK);
+    struct Trained {
+        std::vector<float> state;
+        double loss;
+    };
+    auto train = [&](int more, int batch, std::vector<int32_t> images) {
+        const double rates[] = {1e-2, 1e-2};
+        mmc_train_config config = mmc_train_defaults();
+        config.epochs = 1;
+        config.batch = batch;
+        config.momentum = config.decay = 0;
+        config.rates = rates;
+        config.sequential = true;
+        config.subset = images.data();
+        config.subset_count = int32_t(images.size());
+        config.more = be + 1;
+        config.more_count = more;
+        mmc_train_result result = {};
+        EXPECT_EQ(mmc_train(&result, be[0], model, &toy.data, &config, nullptr, nullptr), MMC_OK)
+            << mmc_error_message();
+        Trained out = {std::vector<float>(result.state, result.state + model->state_count), result.epochs[0].loss};
+        mmc_train_result_close(&result);
+        return out;
+    };
+    const Trained first = train(0, 1, {0}), second = train(0, 1, {1}), both = train(1, 2, {0, 1});
+    EXPECT_NEAR(both.loss, (first.loss + second.loss) / 2, 1e-6 * first.loss);
+    for (size_t i = 0; i < model->parameter_count; i++)
+        ASSERT_NEAR(both.state[i], (double(first.state[i]) + second.state[i]) / 2, 1e-6) << "parameter " << i;
+    for (size_t i = model->parameter_count; i < model->state_count; i++)
+        ASSERT_EQ(both.state[i], first.state[i]) << "running value " << i << " is not the first device's";
+    EXPECT_EQ(train(1, 1, {0, 1}).state, train(0, 1, {0, 1}).state);
+
+    mmc_train_config config = mmc_train_defaults();
+    mmc_train_result result = {};
+    config.more = be + 1;
+    config.more_count = 1;
+    simt_fail("ncclCommInitAll", 1, 0);
+    EXPECT_EQ(mmc_train(&result, be[0], model, &toy.data, &config, nullptr, nullptr), MMC_ERR_DEVICE);
+    config.more_count = MMC_TRAIN_MORE_MAX + 1;
+    EXPECT_EQ(mmc_train(&result, be[0], model, &toy.data, &config, nullptr, nullptr), MMC_ERR_RANGE);
+    mmc_model_free(model);
+    for (mmc_backend *b : be)
+        mmc_backend_close(b);
+    EXPECT_EQ(simt_leaks(), 0);
+}
+
 // Two devices: the sum is on both, a broadcast too; what goes wrong is told.
 TEST(SimtDevices, SumAndCopyBetweenThem) {
     mmc_backend *be[2] = {};
