@@ -2,6 +2,7 @@
 #include "kernels/cuda/queue.h"
 #include "runtime/bench.h"
 #include "suites/bench_operation.h"
+#include "suites/command.h"
 #include "tests/simt/control.h"
 
 #include <cmath>
@@ -212,6 +213,48 @@ TEST(Faults, WrongLabelsAndSamplesAreReported) {
     EXPECT_EQ(be->memory->sync(be), MMC_ERR_RANGE);
     EXPECT_NE(std::string(mmc_error_message()).find("sample"), std::string::npos);
     mmc_bench_operation_free(op);
+}
+
+// The command itself: cases chosen by name, each run once between cudaProfilerStart and Stop, a whole path among them.
+TEST(Bench, TheCommandRunsOnADevice) {
+    simt_machine("a100", 1, 0);
+    const char *words[] = {"mmcbench",   "bench",
+                           "--backend",  "cuda",
+                           "--provider", "own",
+                           "--width",    "4",
+                           "--batch",    "2",
+                           "--arch",     "vgg13",
+                           "--profile",  "--points",
+                           "2",          "--limit-train",
+                           "8",          "--limit-test",
+                           "4",          "--json",
+                           "--op",       "path",
+                           "--op",       "conv_backward",
+                           "--case",     "layers.8",
+                           "--case",     "line"};
+    std::vector<char *> argv;
+    for (const char *word : words)
+        argv.push_back(const_cast<char *>(word));
+    mmc_options options;
+    char *environment[] = {nullptr};
+    ASSERT_EQ(mmc_options_parse(&options, int(argv.size()), argv.data(), environment, nullptr, nullptr), MMC_OK)
+        << mmc_error_message();
+    FILE *rows = tmpfile(), *messages = tmpfile();
+    mmc_output out;
+    mmc_output_init(&out, rows, messages, true, true);
+    EXPECT_EQ(mmc_command_bench(&options, &out), MMC_OK) << mmc_error_message();
+    rewind(rows);
+    std::string text;
+    for (int c = fgetc(rows); c != EOF; c = fgetc(rows))
+        text += char(c);
+    EXPECT_NE(text.find("{\"op\":\"conv_backward\",\"case\":\"vgg13.layers.8.conv1\""), std::string::npos) << text;
+    EXPECT_NE(text.find("{\"op\":\"path\",\"case\":\"vgg13.line\""), std::string::npos) << text;
+    EXPECT_NE(text.find("\"end\":\"iterations\""), std::string::npos) << text;
+    EXPECT_NE(text.find("\"failed\":0"), std::string::npos) << text;
+    fclose(rows);
+    fclose(messages);
+    EXPECT_EQ(simt_leaks(), 0);
+    EXPECT_EQ(simt_ranges_open(), 0);
 }
 
 } // namespace
