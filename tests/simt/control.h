@@ -45,6 +45,9 @@ long simt_calls(const char *call);
 /* Kernels run so far, replayed ones included, and those whose name contains `part` (NULL: all). */
 long simt_launches(const char *part);
 
+/* A digest of all bytes copied from devices to the host since the last call, whatever their order. */
+unsigned long long simt_digest(void);
+
 /* Prints what was created and not freed, with the place, and returns how many there are. */
 int simt_leaks(void);
 
