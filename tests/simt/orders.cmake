@@ -35,6 +35,18 @@ mmc_simt_orders(simt_match_test * assign.cu correlation.cu)
 mmc_simt_orders(simt_class_means_test * class_means.cu)
 mmc_simt_orders(simt_mlp_test * mlp.cu)
 
+# The limits of other devices: all of the list under the label slow, what needs most shared memory each time.
+if(TARGET simt_unit_parity_test)
+  foreach(gpu h100 4090)
+    add_test(NAME simt_gpu_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1
+             --gtest_filter=*Agrees*cuda_own_*_wide:*Agrees*cuda_own_*_one_image:*Agrees*cuda_own_*_smallest_plane)
+    add_test(NAME simt_gpu_all_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1)
+    set_tests_properties(simt_gpu_${gpu} simt_gpu_all_${gpu} PROPERTIES LABELS simt TIMEOUT 3000 ENVIRONMENT
+                         "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive;MMC_SIMT_GPU=${gpu}")
+    set_tests_properties(simt_gpu_all_${gpu} PROPERTIES LABELS "simt;slow")
+  endforeach()
+endif()
+
 # Faults: each is compiled into a program of its own and has to be caught.
 find_program(SIMT_PYTHON NAMES python3 python)
 find_program(SIMT_PATCH patch)
