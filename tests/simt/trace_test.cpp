@@ -1,4 +1,5 @@
-// What the program marks for profilers while it trains, seen through NVTX's own injection: they nest, carry the shape, and close on error paths too.
+// What the program marks for profilers while it trains, seen through NVTX's own injection: they nest, carry the shape,
+// and close on error paths too.
 #include "runtime/backend.h"
 #include "runtime/model.h"
 #include "runtime/network.h"
