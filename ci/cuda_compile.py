@@ -53,9 +53,10 @@ def demangle(names):
 def read_messages(build):
     """{(mangled, arch): row} from ptxas -v."""
     rows = {}
+    rules = open(f"{build}/build.ninja").read()
     for path in sorted(glob.glob(f"{build}/kernels/cuda/**/*.cu.o.log", recursive=True)):
-        if not os.path.exists(path.removesuffix(".log")):
-            continue
+        if f"build {os.path.relpath(path, build).removesuffix('.log')}:" not in rules:
+            continue  # of a source that is no longer there
         row = None
         for line in open(path):
             if m := re.search(r"Compiling entry function '(\w+)' for '(sm_\d+)'", line):
