@@ -169,7 +169,7 @@ typedef struct mmc_options {
     int bends;
     int mid_init; /* 0 random, 1 linear */
     const char *backend, *provider, *precision;
-    int device, devices; /* the first, how many */
+    int device, devices;    /* the first, how many */
     int threads;            /* 0: all cores */
     const char *scale;      /* "quick", "nightly", "paper" */
     mmc_option_list filter; /* regular expressions */

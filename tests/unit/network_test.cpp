@@ -81,7 +81,7 @@ struct Outcome {
 };
 
 Outcome train(mmc_backend *be, const mmc_model *model, const mmc_dataset *data, const mmc_train_config &config,
-          const float *start) {
+              const float *start) {
     mmc_trainer *t = nullptr;
     Outcome run;
     check(mmc_trainer_create(&t, be, model, data, &config, start));
