@@ -1,5 +1,6 @@
 // The calls of cuDNN's legacy interface that a provider of convolutions makes: argument checks first, as its reference
-// describes them, plain loops on the handle's stream after.
+// describes them and, of descriptors, as cuDNN 9.19 answers; plain loops on the handle's stream after. The legacy calls
+// tell categories of errors alone (BAD_PARAM, NOT_SUPPORTED), the text says more.
 //
 // Supported is what cuDNN supports of channels-last tensors: FLOAT and BFLOAT16 with CUDNN_CROSS_CORRELATION, FLOAT
 // accumulation and one group; forward IMPLICIT_PRECOMP_GEMM, by data ALGO_1, by filter ALGO_1 and (in an order that
@@ -56,7 +57,7 @@ cudnnStatus_t refuse(cudnnStatus_t status, const char *why) {
 template <class T> cudnnStatus_t make(T **out, T *fresh, const char *what, const void *pc) {
     if (!out) {
         delete fresh;
-        return refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "descriptor == NULL");
+        return refuse(CUDNN_STATUS_BAD_PARAM, "descriptor == NULL");
     }
     *out = fresh;
     live_add(fresh, what, pc);
@@ -66,7 +67,9 @@ template <class T> cudnnStatus_t make(T **out, T *fresh, const char *what, const
 template <class T> cudnnStatus_t destroy(const char *call, T *p, const char *what) {
     int code = 0;
     bool late = told_to_fail(call, &code);
-    DEMAND(p && live_remove(p, what), CUDNN_STATUS_BAD_PARAM);
+    if (!p)
+        return CUDNN_STATUS_SUCCESS; // as cuDNN 9.19 does
+    DEMAND(live_remove(p, what), CUDNN_STATUS_BAD_PARAM);
     delete p;
     return late ? CUDNN_STATUS_INTERNAL_ERROR : CUDNN_STATUS_SUCCESS;
 }
@@ -144,22 +147,22 @@ template <class F> void each_tap(const Shape &s, F visit) {
 // What is common to the three convolutions.
 cudnnStatus_t check(cudnnHandle_t h, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w,
                     cudnnConvolutionDescriptor_t c, cudnnTensorDescriptor_t y, Shape *s) {
-    DEMAND(h && x && w && c && y, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(h && x && w && c && y, CUDNN_STATUS_BAD_PARAM);
     DEMAND(h->alive, CUDNN_STATUS_NOT_INITIALIZED);
     DEMAND(x->set && w->set && c->set && y->set, CUDNN_STATUS_BAD_PARAM);
-    DEMAND(x->size[1] == w->size[1] * c->groups, CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH);
+    DEMAND(x->size[1] == w->size[1] * c->groups, CUDNN_STATUS_BAD_PARAM);
     *s = {x->size[0], x->size[1], x->size[2], x->size[3], w->size[0], w->size[2],
           w->size[3], y->size[2], y->size[3], {},         {},         {c->dilation[0], c->dilation[1]}};
     for (int d = 0; d < 2; d++) {
         s->pad[d] = c->pad[d];
         s->stride[d] = c->stride[d];
         int out = (x->size[2 + d] + 2 * c->pad[d] - (w->size[2 + d] - 1) * c->dilation[d] - 1) / c->stride[d] + 1;
-        DEMAND(y->size[2 + d] == out, CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH);
+        DEMAND(y->size[2 + d] == out, CUDNN_STATUS_BAD_PARAM);
     }
-    DEMAND(y->size[0] == x->size[0] && y->size[1] == w->size[0], CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH);
-    DEMAND(x->type == w->type && y->type == x->type, CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE);
-    DEMAND(c->compute == CUDNN_DATA_FLOAT, CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE);
-    DEMAND(x->channels_last && y->channels_last && w->format == CUDNN_TENSOR_NHWC, CUDNN_STATUS_NOT_SUPPORTED_LAYOUT);
+    DEMAND(y->size[0] == x->size[0] && y->size[1] == w->size[0], CUDNN_STATUS_BAD_PARAM);
+    DEMAND(x->type == w->type && y->type == x->type, CUDNN_STATUS_BAD_PARAM);
+    DEMAND(c->compute == CUDNN_DATA_FLOAT, CUDNN_STATUS_NOT_SUPPORTED);
+    DEMAND(x->channels_last && y->channels_last && w->format == CUDNN_TENSOR_NHWC, CUDNN_STATUS_NOT_SUPPORTED);
     DEMAND(c->groups == 1, CUDNN_STATUS_NOT_SUPPORTED);
     return CUDNN_STATUS_SUCCESS;
 }
@@ -172,15 +175,15 @@ size_t workspace_bytes(const Shape &s, int kind) {
 cudnnStatus_t check_memory(cudnnHandle_t h, const Shape &s, int kind, const void *a, size_t a_bytes, const void *b,
                            size_t b_bytes, const void *out, size_t out_bytes, const void *workspace, size_t bytes,
                            const void *pc) {
-    DEMAND(a && b && out, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-    DEMAND(bytes >= workspace_bytes(s, kind) && workspace, CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT);
+    DEMAND(a && b && out, CUDNN_STATUS_BAD_PARAM);
+    DEMAND(bytes >= workspace_bytes(s, kind) && workspace, CUDNN_STATUS_BAD_PARAM);
     for (const void *p : {a, b, out, workspace})
-        DEMAND(reinterpret_cast<uintptr_t>(p) % 16 == 0, CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER);
+        DEMAND(reinterpret_cast<uintptr_t>(p) % 16 == 0, CUDNN_STATUS_BAD_PARAM);
     check_device_range(a, a_bytes, "cuDNN input", pc);
     check_device_range(b, b_bytes, "cuDNN input", pc);
     check_device_range(out, out_bytes, "cuDNN output", pc);
     check_device_range(workspace, bytes, "cuDNN workspace", pc);
-    DEMAND(!h->stream || (valid(h->stream) && h->stream->device == h->device), CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH);
+    DEMAND(!h->stream || (valid(h->stream) && h->stream->device == h->device), CUDNN_STATUS_BAD_PARAM);
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -238,22 +241,8 @@ const char *cudnnGetErrorString(cudnnStatus_t status) {
         return "CUDNN_STATUS_NOT_INITIALIZED";
     case CUDNN_STATUS_BAD_PARAM:
         return "CUDNN_STATUS_BAD_PARAM";
-    case CUDNN_STATUS_BAD_PARAM_NULL_POINTER:
-        return "CUDNN_STATUS_BAD_PARAM_NULL_POINTER";
-    case CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER:
-        return "CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER";
-    case CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT:
-        return "CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT";
-    case CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH:
-        return "CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH";
-    case CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH:
-        return "CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH";
     case CUDNN_STATUS_NOT_SUPPORTED:
         return "CUDNN_STATUS_NOT_SUPPORTED";
-    case CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE:
-        return "CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE";
-    case CUDNN_STATUS_NOT_SUPPORTED_LAYOUT:
-        return "CUDNN_STATUS_NOT_SUPPORTED_LAYOUT";
     case CUDNN_STATUS_INTERNAL_ERROR:
         return "CUDNN_STATUS_INTERNAL_ERROR";
     case CUDNN_STATUS_EXECUTION_FAILED:
@@ -282,8 +271,8 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t h) {
 
 cudnnStatus_t cudnnSetStream(cudnnHandle_t h, cudaStream_t s) {
     ENTER;
-    DEMAND(h, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-    DEMAND(!s || (valid(s) && s->device == h->device), CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH);
+    DEMAND(h, CUDNN_STATUS_BAD_PARAM);
+    DEMAND(!s || (valid(s) && s->device == h->device), CUDNN_STATUS_BAD_PARAM);
     h->stream = s;
     return CUDNN_STATUS_SUCCESS;
 }
@@ -300,7 +289,7 @@ cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t d) {
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t d, cudnnTensorFormat_t format, cudnnDataType_t type,
                                          int n, int c, int h, int w) {
     ENTER;
-    DEMAND(d, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(d, CUDNN_STATUS_BAD_PARAM);
     DEMAND(n > 0 && c > 0 && h > 0 && w > 0, CUDNN_STATUS_BAD_PARAM);
     DEMAND(format == CUDNN_TENSOR_NCHW || format == CUDNN_TENSOR_NHWC, CUDNN_STATUS_BAD_PARAM);
     DEMAND(type == CUDNN_DATA_FLOAT || type == CUDNN_DATA_BFLOAT16, CUDNN_STATUS_BAD_PARAM);
@@ -321,7 +310,7 @@ cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t d) {
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t d, cudnnDataType_t type, cudnnTensorFormat_t format,
                                          int k, int c, int h, int w) {
     ENTER;
-    DEMAND(d, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(d, CUDNN_STATUS_BAD_PARAM);
     DEMAND(k > 0 && c > 0 && h > 0 && w > 0, CUDNN_STATUS_BAD_PARAM);
     DEMAND(format == CUDNN_TENSOR_NCHW || format == CUDNN_TENSOR_NHWC, CUDNN_STATUS_BAD_PARAM);
     *d = {true, type, format, {k, c, h, w}};
@@ -341,7 +330,7 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, in
                                               int stride_w, int dilation_h, int dilation_w, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t compute) {
     ENTER;
-    DEMAND(d, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(d, CUDNN_STATUS_BAD_PARAM);
     DEMAND(pad_h >= 0 && pad_w >= 0 && stride_h > 0 && stride_w > 0, CUDNN_STATUS_BAD_PARAM);
     DEMAND(dilation_h > 0 && dilation_w > 0, CUDNN_STATUS_BAD_PARAM);
     DEMAND(mode == CUDNN_CROSS_CORRELATION, CUDNN_STATUS_NOT_SUPPORTED);
@@ -351,7 +340,7 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, in
 
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t d, cudnnMathType_t math) {
     ENTER;
-    DEMAND(d, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(d, CUDNN_STATUS_BAD_PARAM);
     DEMAND(math >= CUDNN_DEFAULT_MATH && math <= CUDNN_FMA_MATH, CUDNN_STATUS_BAD_PARAM);
     d->math = math;
     return CUDNN_STATUS_SUCCESS;
@@ -448,7 +437,7 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t h, cudnnTens
     Shape s;
     if (cudnnStatus_t e = check(h, x, w, c, y, &s))
         return e;
-    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, CUDNN_STATUS_NOT_SUPPORTED);
     *bytes = workspace_bytes(s, 0);
     return CUDNN_STATUS_SUCCESS;
@@ -462,7 +451,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(cudnnHandle_t h, cudn
     Shape s;
     if (cudnnStatus_t e = check(h, dx, w, c, dy, &s))
         return e;
-    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, CUDNN_STATUS_NOT_SUPPORTED);
     *bytes = workspace_bytes(s, 1);
     return CUDNN_STATUS_SUCCESS;
@@ -476,7 +465,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnnHandle_t h, cu
     Shape s;
     if (cudnnStatus_t e = check(h, x, dw, c, dy, &s))
         return e;
-    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(bytes, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm <= CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_STATUS_NOT_SUPPORTED);
     *bytes = algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1 ? workspace_bytes(s, 2) : 0;
     return CUDNN_STATUS_SUCCESS;
@@ -492,7 +481,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha, cudnnT
     Shape s;
     if (cudnnStatus_t e = check(h, xd, wd, cd, yd, &s))
         return e;
-    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, CUDNN_STATUS_NOT_SUPPORTED);
     Memory m = {
         x, bytes_of(*xd), w, bytes_of(*wd), y, bytes_of(*yd), workspace, bytes, value_of(alpha), value_of(beta)};
@@ -525,7 +514,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha, c
     Shape s;
     if (cudnnStatus_t e = check(h, dxd, wd, cd, dyd, &s))
         return e;
-    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, CUDNN_STATUS_NOT_SUPPORTED);
     Memory m = {
         w, bytes_of(*wd), dy, bytes_of(*dyd), dx, bytes_of(*dxd), workspace, bytes, value_of(alpha), value_of(beta)};
@@ -557,7 +546,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
     Shape s;
     if (cudnnStatus_t e = check(h, xd, dwd, cd, dyd, &s))
         return e;
-    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
+    DEMAND(alpha && beta, CUDNN_STATUS_BAD_PARAM);
     DEMAND(algorithm <= CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_STATUS_NOT_SUPPORTED);
     Memory m = {
         x, bytes_of(*xd), dy, bytes_of(*dyd), dw, bytes_of(*dwd), workspace, bytes, value_of(alpha), value_of(beta)};
