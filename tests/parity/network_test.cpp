@@ -107,6 +107,16 @@ class Networks {
     std::unique_ptr<Buffer> states, samples, labels;
 };
 
+// Length of the difference over the length of what is expected.
+double distance(const Floats &computed, const Floats &expected) {
+    double difference = 0, length = 0;
+    for (size_t i = 0; i < expected.size(); i++) {
+        difference += (double(computed[i]) - expected[i]) * (double(computed[i]) - expected[i]);
+        length += double(expected[i]) * expected[i];
+    }
+    return computed.size() == expected.size() ? std::sqrt(difference / length) : INFINITY;
+}
+
 class NetworkParity : public testing::TestWithParam<std::tuple<Provider, Arch>> {};
 
 TEST_P(NetworkParity, AgreesWithTheReference) {
@@ -126,7 +136,9 @@ TEST_P(NetworkParity, AgreesWithTheReference) {
     expect_close_rms(a.logits, b.logits, 4 * tolerance, "train_logits");
     expect_close_rms(a.statistics, b.statistics, tolerance, "train_statistics");
     if (be.unit_roundoff() == 0) {
-        expect_close(a.gradient, b.gradient, 1e-3, "gradient");
+        // A ReLU whose input is nearly 0 may take the other side and shift every gradient below it a little.
+        EXPECT_LT(distance(a.gradient, b.gradient), 0.05) << "gradient";
+        RecordProperty("gradient", std::to_string(distance(a.gradient, b.gradient)));
         EXPECT_NEAR(a.tally[0], b.tally[0], 1e-3);
         EXPECT_EQ(a.tally[1], b.tally[1]);
     }
