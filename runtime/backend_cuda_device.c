@@ -72,8 +72,11 @@ void mmc_backend_cuda_libraries(char *out, size_t size) {
     int driver = 0, runtime = 0;
     (void)cudaDriverGetVersion(&driver);
     (void)cudaRuntimeGetVersion(&runtime);
-    snprintf(out, size, "cuda %d.%d (driver %d.%d)%s%s", runtime / MAJOR, runtime % MAJOR / MINOR, driver / MAJOR,
-             driver % MAJOR / MINOR, *mmc_cudnn_version() ? "; cudnn " : "", mmc_cudnn_version());
+    char of_driver[32] = "no driver";
+    if (driver)
+        snprintf(of_driver, sizeof of_driver, "driver %d.%d", driver / MAJOR, driver % MAJOR / MINOR);
+    snprintf(out, size, "cuda %d.%d (%s)%s%s", runtime / MAJOR, runtime % MAJOR / MINOR, of_driver,
+             *mmc_cudnn_version() ? "; cudnn " : "", mmc_cudnn_version());
 }
 
 mmc_status mmc_backend_cuda_select(mmc_backend *be) {

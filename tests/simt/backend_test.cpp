@@ -360,6 +360,10 @@ TEST_F(CudaBackend, SaysWhyNoDeviceCanBeUsed) {
         o.precision = "bf16";
         EXPECT_TRUE(refused(opened(o), c.status, c.words)) << "bf16 is CUDA's alone";
     }
+    simt_machine("none", 1, 0);
+    char libraries[128];
+    mmc_backend_cuda_libraries(libraries, sizeof libraries);
+    EXPECT_NE(std::string(libraries).find("(no driver)"), std::string::npos) << libraries;
     simt_machine("a100", 1, 0);
     simt_fail("cudaGetDeviceCount", 1, cudaErrorNoDevice);
     EXPECT_TRUE(refused(opened(options()), MMC_ERR_MISSING, {"a driver, but no device", "CUDA_VISIBLE_DEVICES"}));
