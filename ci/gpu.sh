@@ -49,16 +49,24 @@ stage_tests() {
 
 stage_sanitizer() {
     command -v compute-sanitizer >/dev/null || die "no compute-sanitizer: it comes with the CUDA toolkit"
-    local tool test
+    local tool test filter log
     for tool in memcheck racecheck initcheck synccheck; do
-        for test in flat_parity_test unit_parity_test match_parity_test; do
+        while read -r test filter; do
             say "$tool $test"
-            compute-sanitizer --tool "$tool" --error-exitcode 9 --kernel-name-exclude regex=^cudnn \
-                "build/cuda/tests/parity/$test" --gtest_filter='*cuda*' --gtest_brief=1 >"$out/$tool.$test.txt" 2>&1 || {
-                tail -n 40 "$out/$tool.$test.txt"
-                die "$tool found something: $out/$tool.$test.txt"
+            log=$out/$tool.$test.txt
+            compute-sanitizer --tool "$tool" --error-exitcode 9 "build/cuda/tests/parity/$test" --gtest_filter="$filter" \
+                >"$log" 2>&1 || {
+                tail -n 40 "$log"
+                die "$tool found something: $log"
             }
-        done
+            grep -qE 'PASSED +\] [1-9]' "$log" || die "$test: nothing ran with --gtest_filter='$filter'"
+        done <<'TESTS'
+unit_parity_test *cuda_own*
+flat_parity_test *cuda_own*
+match_parity_test *
+class_means_parity_test *
+mlp_parity_test *
+TESTS
     done
 }
 
