@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { LINE = 64, IMAGE_FLOATS_MAX = 3 * 2 * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE };
 
@@ -74,23 +75,37 @@ static mmc_status render(mmc_queue *queue, mmc_activation *out, const mmc_image_
     return MMC_OK;
 }
 
+/* The convolution whose gradients are asked of oneDNN. Those of a 1x1 convolution with stride 2 are of the one with
+ * stride 1 on the pixels that were read: oneDNN 2.6's own for stride 2 write beyond their memory where k is small. */
+static mmc_unit_shape gradient_shape(const mmc_unit_shape *s) {
+    mmc_unit_shape read = *s;
+    if (s->r == 1 && s->stride == 2) {
+        read.h = mmc_unit_out_h(s);
+        read.w = mmc_unit_out_w(s);
+        read.stride = 1;
+    }
+    return read;
+}
+
 /* One set: the form for forward and, for TRAIN, behind it the form for the gradient by data. */
 static size_t pack_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
     (void)queue;
+    const mmc_unit_shape data = gradient_shape(s);
     size_t size = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD);
     if (mode == MMC_PACK_TRAIN)
-        size += mmc_onednn_pack_size(s, MMC_DNNL_DATA);
+        size += mmc_onednn_pack_size(&data, MMC_DNNL_DATA);
     return (size_t)sets * size;
 }
 
 static mmc_status pack(mmc_queue *queue, void *packed, const mmc_unit_shape *s, mmc_pack_mode mode, int sets,
                        const float *w, size_t set_stride) {
+    const mmc_unit_shape data = gradient_shape(s);
     size_t forward = mmc_onednn_pack_size(s, MMC_DNNL_FORWARD), one = pack_size(queue, s, mode, 1);
     for (int t = 0; t < sets; t++) {
         char *out = (char *)packed + t * one;
         MMC_TRY(mmc_onednn_pack(out, s, MMC_DNNL_FORWARD, w + t * set_stride));
         if (mode == MMC_PACK_TRAIN)
-            MMC_TRY(mmc_onednn_pack(out + forward, s, MMC_DNNL_DATA, w + t * set_stride));
+            MMC_TRY(mmc_onednn_pack(out + forward, &data, MMC_DNNL_DATA, w + t * set_stride));
     }
     return MMC_OK;
 }
@@ -103,7 +118,7 @@ static size_t input_count(const mmc_unit_shape *s) {
     return (size_t)s->n * s->c * s->h * s->w;
 }
 
-/* Partial sums, and for TRAIN the input gradient before it is added to another. */
+/* Partial sums, and for TRAIN the input gradient before it is added to another, or the pixels that were read. */
 static size_t workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_pack_mode mode, int sets) {
     (void)queue;
     (void)sets; /* one after the other */
@@ -155,6 +170,36 @@ static mmc_status eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
     return MMC_OK;
 }
 
+/* The pixels that a 1x1 convolution with stride 2 reads. */
+static void gather_pixels(float *read, const float *x, const mmc_unit_shape *s) {
+    const size_t c = (size_t)s->c, row = (size_t)s->w * c, read_row = (size_t)mmc_unit_out_w(s) * c;
+    const size_t read_rows = (size_t)mmc_unit_out_h(s), rows = (size_t)s->n * read_rows;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        const float *in = x + (i / read_rows * (size_t)s->h + i % read_rows * 2) * row;
+        for (size_t j = 0; j < read_row; j++)
+            read[i * read_row + j] = in[j / c * 2 * c + j % c];
+    }
+}
+
+/* The gradient of the pixels that a 1x1 convolution with stride 2 read; that of the others is 0. */
+static void spread_pixels(float *dx, const float *read, const mmc_unit_shape *s, bool add) {
+    const size_t c = (size_t)s->c, row = (size_t)s->w * c, rows = (size_t)s->n * s->h;
+    const size_t read_row = (size_t)mmc_unit_out_w(s) * c, read_rows = (size_t)mmc_unit_out_h(s);
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        const size_t y = i % (size_t)s->h;
+        float *out = dx + i * row;
+        if (!add)
+            memset(out, 0, row * sizeof *out);
+        if (y % 2)
+            continue;
+        const float *in = read + (i / (size_t)s->h * read_rows + y / 2) * read_row;
+        for (size_t j = 0; j < read_row; j++)
+            out[j / c * 2 * c + j % c] += in[j];
+    }
+}
+
 static mmc_status backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
     (void)queue;
     const mmc_unit_shape *s = &call->shape;
@@ -175,16 +220,26 @@ static mmc_status backward(mmc_queue *queue, const mmc_unit_backward_call *call)
         .channels = channels,
         .partial = call->workspace,
     });
-    float *dz = call->dy->data;
-    MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_WEIGHTS, unconst(call->x->data), call->dw, dz));
+    const mmc_unit_shape shape = gradient_shape(s);
+    const bool some = shape.stride != s->stride; /* some of the pixels */
+    const size_t partial = round_up(mmc_nhwc_partial_count(positions, channels) * sizeof(double));
+    float *more = (float *)((char *)call->workspace + partial), *dz = call->dy->data, *x = unconst(call->x->data);
+    if (some) {
+        gather_pixels(more, x, s);
+        x = more;
+    }
+    MMC_TRY(mmc_onednn_convolve(&shape, MMC_DNNL_WEIGHTS, x, call->dw, dz));
     if (!call->dx)
         return MMC_OK;
     char *weights = (char *)unconst(call->packed) + mmc_onednn_pack_size(s, MMC_DNNL_FORWARD);
-    if (!call->dx_add)
-        return mmc_onednn_convolve(s, MMC_DNNL_DATA, call->dx->data, weights, dz);
-    size_t partial = round_up(mmc_nhwc_partial_count(positions, channels) * sizeof(double));
-    float *more = (float *)((char *)call->workspace + partial), *dx = call->dx->data;
-    MMC_TRY(mmc_onednn_convolve(s, MMC_DNNL_DATA, more, weights, dz));
+    float *dx = call->dx->data;
+    if (!call->dx_add && !some)
+        return mmc_onednn_convolve(s, MMC_DNNL_DATA, dx, weights, dz);
+    MMC_TRY(mmc_onednn_convolve(&shape, MMC_DNNL_DATA, more, weights, dz));
+    if (some) {
+        spread_pixels(dx, more, s, call->dx_add);
+        return MMC_OK;
+    }
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i++)
         dx[i] += more[i];

@@ -106,6 +106,10 @@ inline const UnitCase unit_cases[] = {
     {"short_batch_down", {1, 24, 8, 8, 40, 3, 2, true, false}, 1, SHORT_BATCH, 4e-6},
     {"short_batch_sets", {3, 16, 16, 16, 32, 1, 2, false, false}, 3, SHORT_BATCH, 4e-6},
     {"odd_plane", {3, 6, 7, 5, 9, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"shortcut_odd_add", {3, 5, 16, 16, 10, 1, 2, false, false}, 1, DX_ADD, 4e-6},
+    {"odd_width", {3, 5, 16, 16, 5, 3, 1, true, true}, 1, DX_ADD | DRESIDUAL_ADD, 4e-6},
+    {"odd_down", {3, 10, 16, 16, 20, 3, 2, true, false}, 1, PLAIN, 4e-6},
+    {"odd_last", {3, 40, 4, 4, 40, 3, 1, true, true}, 1, DX_ADD, 4e-6},
 };
 
 } // namespace parity

@@ -148,17 +148,7 @@ std::string network_name(const testing::TestParamInfo<NetworkParity::ParamType> 
     return std::get<0>(info.param).name() + "_" + mmc_arch_name(std::get<1>(info.param).arch);
 }
 
-// oneDNN's networks are compared with golden numbers.
-std::vector<Provider> network_providers() {
-    std::vector<Provider> out;
-    for (const Provider &p : providers)
-        if (std::strcmp(p.provider, "onednn") != 0)
-            out.push_back(p);
-    return out;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, NetworkParity,
-                         testing::Combine(testing::ValuesIn(network_providers()), testing::ValuesIn(archs)),
+INSTANTIATE_TEST_SUITE_P(All, NetworkParity, testing::Combine(testing::ValuesIn(providers), testing::ValuesIn(archs)),
                          network_name);
 
 } // namespace
