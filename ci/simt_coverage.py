@@ -12,7 +12,7 @@ SOURCES = ("kernels/cuda/", "kernels/cudnn/", "runtime/backend_cuda")
 
 
 def main():
-    build = Path(sys.argv[1])
+    build = Path(sys.argv[1]).resolve()
     lines = {}  # file -> line -> executed
     with tempfile.TemporaryDirectory() as folder:
         counters = sorted(build.glob("tests/simt/**/*.gcda"))

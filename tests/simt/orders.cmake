@@ -30,22 +30,10 @@ mmc_simt_orders(simt_unit_parity_test
   batchnorm_backward.cu conv_backward_data.cu conv_backward_weights.cu conv_forward.cu normalise.cu pack.cu
   start.cu)
 mmc_simt_orders(simt_flat_parity_test *
-  boundary.cu head.cu interpolate.cu loss.cu render.cu sgd.cu statistics.cu)
+  head.cu interpolate.cu loss.cu sgd.cu statistics.cu)
 mmc_simt_orders(simt_match_test * assign.cu correlation.cu)
 mmc_simt_orders(simt_class_means_test * class_means.cu)
 mmc_simt_orders(simt_mlp_test * mlp.cu)
-
-# The limits of other devices: all of the list under the label slow, what needs most shared memory each time.
-if(TARGET simt_unit_parity_test)
-  foreach(gpu h100 4090)
-    add_test(NAME simt_gpu_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1
-             --gtest_filter=*Agrees*cuda_own_*_wide:*Agrees*cuda_own_*_one_image:*Agrees*cuda_own_*_smallest_plane)
-    add_test(NAME simt_gpu_all_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1)
-    set_tests_properties(simt_gpu_${gpu} simt_gpu_all_${gpu} PROPERTIES LABELS simt TIMEOUT 3000 ENVIRONMENT
-                         "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive;MMC_SIMT_GPU=${gpu}")
-    set_tests_properties(simt_gpu_all_${gpu} PROPERTIES LABELS "simt;slow")
-  endforeach()
-endif()
 
 # Faults: each is compiled into a program of its own and has to be caught.
 find_program(SIMT_PYTHON NAMES python3 python)
