@@ -28,7 +28,9 @@ static mmc_status place_moments(mmc_match_pair *p) {
     size_t units = 0;
     for (int g = 0; g < p->groups->count; g++) {
         const int k = p->groups->group[g].units;
-        const mmc_activation output = mmc_network_output(p->net[0], p->groups->group[g].unit);
+        mmc_activation output = mmc_network_output(p->net[0], p->groups->group[g].unit);
+        output.t = 1; /* as when the networks run; nothing has been loaded or rendered yet */
+        output.n = p->batch;
         const size_t size = p->be->correlation->workspace_size(p->be->queue, &output, &output);
         if (size > p->workspace_size)
             p->workspace_size = size;
