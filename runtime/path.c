@@ -343,6 +343,7 @@ mmc_status mmc_path_evaluate(mmc_path_result *out, mmc_backend *be, const mmc_mo
     *out = (mmc_path_result){0};
     if (config->points < 2)
         return mmc_fail(MMC_ERR_RANGE, "%d points on a path: give 2 or more, both ends counted", config->points);
+    MMC_TRY(mmc_point_check(model, data, config));
     MMC_TRY(mmc_curve_weights(weight, curve, 0));
     MMC_GOTO(cleanup, course_open(&s, &c, be, data));
     MMC_GOTO(cleanup, choose_lanes(&s, be));

@@ -23,16 +23,16 @@ struct mmc_point_plan {
     int64_t eval_defined, eval_images;
 };
 
-static mmc_status check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *c) {
+mmc_status mmc_point_check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *config) {
     if (model->spec.classes != data->classes || model->spec.height != data->height)
         return mmc_fail(
             MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be evaluated on %s (%d classes, %d rows)",
             model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
-    if (c->bn_batch < 1 || c->batch < 1 || c->bn_images < 0)
+    if (config->bn_batch < 1 || config->batch < 1 || config->bn_images < 0)
         return mmc_fail(MMC_ERR_RANGE,
-                        "batches of %d and %d images, %d batch norm images: give 1 image or more a batch", c->bn_batch,
-                        c->batch, (int)c->bn_images);
-    if (!c->split_test && !c->split_train)
+                        "batches of %d and %d images, %d batch norm images: give 1 image or more a batch",
+                        config->bn_batch, config->batch, (int)config->bn_images);
+    if (!config->split_test && !config->split_train)
         return mmc_fail(MMC_ERR_USAGE, "no split to evaluate; give test, train or both");
     return MMC_OK;
 }
@@ -87,7 +87,7 @@ mmc_status mmc_point_plan_create(mmc_point_plan **out, mmc_backend *be, const mm
                                  const mmc_path_config *config, int states_max) {
     mmc_status status = MMC_OK;
     *out = NULL;
-    MMC_TRY(check(model, data, config));
+    MMC_TRY(mmc_point_check(model, data, config));
     if (states_max < 1)
         return mmc_fail(MMC_ERR_RANGE, "%d points evaluated at once: give 1 or more", states_max);
     mmc_point_plan *p = calloc(1, sizeof *p);

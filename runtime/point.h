@@ -24,6 +24,10 @@ enum { MMC_BN_MOMENTUM_BATCHES = 158 };
 
 typedef struct mmc_point_plan mmc_point_plan;
 
+/* Whether model, data and configuration fit together; what _create and mmc_path_evaluate check before anything else.
+ * Errors: MMC_ERR_MISMATCH (classes or rows of the data set are not the model's), MMC_ERR_RANGE, MMC_ERR_USAGE. */
+mmc_status mmc_point_check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *config);
+
 /* For up to `states_max` points at once. Errors: MMC_ERR_MISMATCH (classes or rows of the data set are not the
  * model's), MMC_ERR_RANGE, MMC_ERR_USAGE, MMC_ERR_MISSING (empty split), MMC_ERR_MEMORY. Owns: the caller, _free. */
 mmc_status mmc_point_plan_create(mmc_point_plan **out, mmc_backend *be, const mmc_model *model, const mmc_dataset *data,

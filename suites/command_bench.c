@@ -271,6 +271,8 @@ static mmc_status measure_operation(session *s, outcome *x) {
 static mmc_status run_case(session *s, const mmc_bench_case *c) {
     outcome x = {.c = c, .error = NAN, .flop = c->flop, .image_forwards = NAN};
     char reason[512];
+    if (s->measured == 0 && !mmc_version_get()->optimised)
+        mmc_output_message(s->out, "warning: this build is not optimised; its timings mean nothing");
     mmc_status status = c->op == MMC_BENCH_PATH ? measure_path(s, &x) : measure_operation(s, &x);
     if (status == MMC_ERR_INTERRUPTED || status == MMC_ERR_DEVICE)
         return status;
@@ -368,8 +370,6 @@ mmc_status mmc_command_bench(const mmc_options *options, mmc_output *out) {
                  .batch = mmc_option_given(options, MMC_OPTION_BATCH) ? options->batch : BATCH,
                  .verifies = !options->iters && !options->profile};
     snprintf(s.job, sizeof s.job, "bench-%lld-%d", (long long)time(NULL), (int)getpid());
-    if (!mmc_version_get()->optimised)
-        mmc_output_message(out, "warning: this build is not optimised; its timings mean nothing");
     if (options->out) {
         MMC_TRY(mmc_folder_create(options->out));
         MMC_TRY(mmc_record_writer_open(&s.writer, options->out, 0));
