@@ -29,7 +29,7 @@ static size_t largest(size_t a, size_t b) {
 
 static mmc_status open_aside(aside *s, mmc_match_pair *p) {
     const mmc_unit_ops *unit = p->be->unit;
-    size_t filters = 0, packed = 0, workspace = 0, output = 0;
+    size_t filters = 1, packed = 0, workspace = 0, output = 0;
     *s = (aside){.p = p};
     for (int g = 0; g < p->groups->count; g++) {
         const mmc_unit_info *u = &p->model->units[p->groups->group[g].unit];

@@ -25,7 +25,7 @@ cleanup:
 /* Memory of the correlation and of the assignment, for the largest of the groups. */
 static mmc_status place_moments(mmc_match_pair *p) {
     const mmc_memory_ops *memory = p->be->memory;
-    size_t units = 0;
+    size_t units = 1;
     for (int g = 0; g < p->groups->count; g++) {
         const int k = p->groups->group[g].units;
         mmc_activation output = mmc_network_output(p->net[0], p->groups->group[g].unit);

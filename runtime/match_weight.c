@@ -173,6 +173,8 @@ static mmc_status descend(matcher *m, int32_t *permutation, mmc_match_score *sco
 }
 
 static mmc_status prepare(matcher *m) {
+    m->length = 1;
+    m->units = 1;
     for (int g = 0; g < m->groups->count; g++) {
         const size_t length = unit_length(m->model, m->groups, g) * (size_t)m->groups->group[g].units;
         if (length > m->length)

@@ -340,20 +340,24 @@ static size_t own_workspace_size(mmc_queue *queue, const mmc_assign_call *call) 
     return thread_bytes(call) * (size_t)(threads < call->problems ? threads : call->problems);
 }
 
+/* Threads that have room to work in. */
+static int team_size(size_t slots) {
+    const int threads = omp_get_max_threads();
+    return (size_t)threads < slots ? threads : (int)slots;
+}
+
 static mmc_status own_solve(mmc_queue *queue, const mmc_assign_call *call) {
     (void)queue;
     MMC_TRY(mmc_assign_call_check(call));
     if (call->problems == 0)
         return MMC_OK;
     const size_t size = thread_bytes(call);
-    const size_t slots = call->workspace_size / size;
+    const size_t slots = size > 0 ? call->workspace_size / size : 0;
     if (slots == 0)
         return mmc_fail(MMC_ERR_MEMORY,
                         "assignment: a workspace of %zu bytes is too small; give workspace_size() bytes",
                         call->workspace_size);
-    int threads = omp_get_max_threads();
-    threads = (size_t)threads < slots ? threads : (int)slots;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(team_size(slots))
     for (int p = 0; p < call->problems; p++) {
         size_t first = 0;
         for (int q = 0; q < p; q++)
