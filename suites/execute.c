@@ -14,6 +14,12 @@ mmc_status mmc_artifact_path(char *out, size_t size, const mmc_execution *x, con
     return MMC_OK;
 }
 
+mmc_status mmc_job_model_read(mmc_checkpoint *out, const mmc_execution *x, int job) {
+    char path[4096];
+    MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
+    return mmc_checkpoint_read(out, path);
+}
+
 static void relay_progress(void *user, const mmc_progress_event *event) {
     const mmc_progress_relay *relay = user;
     const mmc_run_hooks *hooks = &relay->request->hooks;

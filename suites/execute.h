@@ -15,6 +15,7 @@
 #ifndef MMC_SUITES_EXECUTE_H
 #define MMC_SUITES_EXECUTE_H
 
+#include "runtime/checkpoint.h"
 #include "suites/rows.h"
 
 #ifdef __cplusplus
@@ -35,6 +36,10 @@ typedef struct mmc_execution {
 
 /* DIR/artifacts/KEY/NAME (NAME "": the folder). Errors: MMC_ERR_RANGE if it is longer than `size`. */
 mmc_status mmc_artifact_path(char *out, size_t size, const mmc_execution *x, const mmc_job *job, const char *name);
+
+/* Reads the model that another job of the plan left: its model.safetensors. Errors: those of mmc_checkpoint_read.
+ * Owns: the caller, mmc_checkpoint_close. */
+mmc_status mmc_job_model_read(mmc_checkpoint *out, const mmc_execution *x, int job);
 
 /* Does one job: its inputs are done, its claim is held. Errors: MMC_ERR_INTERRUPTED (state kept), else why it failed.
  */

@@ -25,12 +25,6 @@ static mmc_status rows_of_match(const mmc_execution *x, const mmc_job *job, cons
     return row(x, job, "match", "max_logit_difference", result->max_logit_difference, result->images);
 }
 
-static mmc_status read_input(mmc_checkpoint *out, const mmc_execution *x, int job) {
-    char path[4096];
-    MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
-    return mmc_checkpoint_read(out, path);
-}
-
 mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job) {
     char path[4096];
     mmc_checkpoint theta_c = {0}, theta_nc = {0};
@@ -40,8 +34,8 @@ mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job) {
     const mmc_match_config config = mmc_match_defaults();
     mmc_status status = MMC_OK;
     MMC_GOTO(cleanup, mmc_artifact_path(path, sizeof path, x, job, "model.safetensors"));
-    MMC_GOTO(cleanup, read_input(&theta_c, x, job->theta_c));
-    MMC_GOTO(cleanup, read_input(&theta_nc, x, job->theta_nc));
+    MMC_GOTO(cleanup, mmc_job_model_read(&theta_c, x, job->theta_c));
+    MMC_GOTO(cleanup, mmc_job_model_read(&theta_nc, x, job->theta_nc));
     MMC_GOTO(cleanup, mmc_match(&result, x->be, theta_c.model, &x->data->sets[job->dataset], &config, theta_nc.state,
                                 theta_c.state, &progress));
     mmc_checkpoint permuted = theta_c; /* borrows all it points to: it is not closed */

@@ -11,12 +11,6 @@ typedef struct pair {
     mmc_path_cache *cache;
 } pair;
 
-static mmc_status checkpoint_of(mmc_checkpoint *out, const mmc_execution *x, int job) {
-    char path[4096];
-    MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
-    return mmc_checkpoint_read(out, path);
-}
-
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static mmc_record row_new(const mmc_execution *x, const mmc_job *job, const char *item, const char *metric,
@@ -110,7 +104,7 @@ static mmc_status curve_evaluate(const mmc_execution *x, const mmc_job *job, int
 
     curve.point[curve.count++] = asked->permuted ? p->permuted.state : p->theta_c.state;
     if (job->bend[index] >= 0) {
-        MMC_GOTO(cleanup, checkpoint_of(&bend, x, job->bend[index]));
+        MMC_GOTO(cleanup, mmc_job_model_read(&bend, x, job->bend[index]));
         if (bend.bends != 1)
             MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MISMATCH, "artifact %s holds %d bends, one is needed; remove its folder",
                                        x->plan->jobs[job->bend[index]].key, bend.bends));
@@ -144,8 +138,8 @@ mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job) {
     pair p = {0};
     mmc_status status = MMC_OK, failed = MMC_OK;
     char message[1024] = "";
-    MMC_GOTO(cleanup, checkpoint_of(&p.theta_c, x, job->theta_c));
-    MMC_GOTO(cleanup, checkpoint_of(&p.theta_nc, x, job->theta_nc));
+    MMC_GOTO(cleanup, mmc_job_model_read(&p.theta_c, x, job->theta_c));
+    MMC_GOTO(cleanup, mmc_job_model_read(&p.theta_nc, x, job->theta_nc));
     MMC_GOTO(cleanup, mmc_path_cache_create(&p.cache));
     for (int i = 0; i < job->curve_count; i++) {
         const char *item = job->curves[i]->item;
@@ -156,7 +150,7 @@ mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job) {
         if (input && input->state == MMC_JOB_FAILED) {
             status = curve_without(x, job, item, input);
         } else {
-            status = job->curves[i]->permuted && !p.permuted.state ? checkpoint_of(&p.permuted, x, from) : MMC_OK;
+            status = job->curves[i]->permuted && !p.permuted.state ? mmc_job_model_read(&p.permuted, x, from) : MMC_OK;
             if (status == MMC_OK)
                 status = curve_evaluate(x, job, i, &p);
         }

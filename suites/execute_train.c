@@ -135,12 +135,6 @@ static mmc_status result_write(const mmc_execution *x, const mmc_job *job, mmc_m
     return mmc_checkpoint_write(path, &c);
 }
 
-static mmc_status input_read(mmc_checkpoint *out, const mmc_execution *x, int job) {
-    char path[4096];
-    MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
-    return mmc_checkpoint_read(out, path);
-}
-
 mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) {
     const mmc_dataset *data = &x->data->sets[job->dataset];
     const mmc_model_spec spec = mmc_job_model_spec(job, x->scale);
@@ -163,8 +157,8 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) 
     config.resume = true;
     config.fingerprint = fingerprint;
     if (job->kind == MMC_JOB_MIDPOINT) {
-        MMC_GOTO(cleanup, input_read(&ends[0], x, job->theta_c));
-        MMC_GOTO(cleanup, input_read(&ends[1], x, job->theta_nc));
+        MMC_GOTO(cleanup, mmc_job_model_read(&ends[0], x, job->theta_c));
+        MMC_GOTO(cleanup, mmc_job_model_read(&ends[1], x, job->theta_nc));
         bend = malloc(model->state_count * sizeof *bend);
         if (!bend)
             MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for a bend of %zu values", model->state_count));
