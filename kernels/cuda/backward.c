@@ -15,6 +15,29 @@ size_t mmc_cuda_backward_workspace_size(const mmc_queue *queue, const mmc_unit_s
                   mmc_cuda_conv_backward_weights_workspace_size(s, queue->precision));
 }
 
+mmc_status mmc_cuda_unit_batchnorm_backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
+    const mmc_unit_shape *s = &call->shape;
+    const mmc_cuda_batchnorm_backward_call batchnorm = {
+        .dz = call->dy->data,
+        .dresidual = call->dresidual ? call->dresidual->data : NULL,
+        .dresidual_add = call->dresidual_add,
+        .dgamma = call->dgamma,
+        .dbeta = call->dbeta,
+        .y = s->relu ? call->y->data : NULL,
+        .z = call->z->data,
+        .gamma = call->gamma,
+        .mean = call->mean,
+        .var = call->var,
+        .pixels = s->n * mmc_unit_out_h(s) * mmc_unit_out_w(s),
+        .channels = s->k,
+        .workspace = call->workspace,
+        .counters = queue->counters,
+        .precision = queue->precision,
+    };
+    MMC_CUDA(mmc_cuda_batchnorm_backward(&batchnorm, queue->stream));
+    return MMC_OK;
+}
+
 mmc_status mmc_cuda_backward(mmc_queue *queue, const mmc_unit_backward_call *call) {
     const mmc_unit_shape *s = &call->shape;
     int rows = mmc_unit_out_h(s), columns = mmc_unit_out_w(s);
@@ -30,24 +53,7 @@ mmc_status mmc_cuda_backward(mmc_queue *queue, const mmc_unit_backward_call *cal
     if (call->dx)
         mmc_cuda_deferral_drop(queue, call->dx->data);
 
-    mmc_cuda_batchnorm_backward_call batchnorm = {
-        .dz = call->dy->data,
-        .dresidual = call->dresidual ? call->dresidual->data : NULL,
-        .dresidual_add = call->dresidual_add,
-        .dgamma = call->dgamma,
-        .dbeta = call->dbeta,
-        .y = s->relu ? call->y->data : NULL,
-        .z = call->z->data,
-        .gamma = call->gamma,
-        .mean = call->mean,
-        .var = call->var,
-        .pixels = s->n * rows * columns,
-        .channels = s->k,
-        .workspace = call->workspace,
-        .counters = queue->counters,
-        .precision = queue->precision,
-    };
-    MMC_CUDA(mmc_cuda_batchnorm_backward(&batchnorm, queue->stream));
+    MMC_TRY(mmc_cuda_unit_batchnorm_backward(queue, call));
 
     const char *turned = (const char *)call->packed + mmc_cuda_pack_bytes(queue, s->k, s->c, s->r);
     if (call->dx && s->stride == 1) { /* a forward convolution of dz with the turned weights */

@@ -56,6 +56,11 @@ typedef struct mmc_cuda_batchnorm_backward_call {
 size_t mmc_cuda_batchnorm_backward_workspace_size(int pixels, int channels);
 cudaError_t mmc_cuda_batchnorm_backward(const mmc_cuda_batchnorm_backward_call *call, cudaStream_t stream);
 
+/* Batch norm's part of a unit's backward, whichever provider computes the convolution's: dz over dy, dgamma, dbeta, the
+ * residual's gradient. The output has fewer than 2^31 pixels: the caller checks it. Errors: MMC_ERR_DEVICE.
+ * Order: asynchronous on the queue's stream */
+mmc_status mmc_cuda_unit_batchnorm_backward(mmc_queue *queue, const mmc_unit_backward_call *call);
+
 typedef struct mmc_cuda_conv_backward_data_call {
     void *dx; /* out: (n, h, w, pad(c)) */
     bool add;

@@ -145,24 +145,7 @@ static mmc_status backward(mmc_queue *queue, const mmc_unit_backward_call *call)
     MMC_TRY(shape_check(s));
     MMC_TRY(mmc_cudnn_convolution_find(&conv, queue, s, true));
     MMC_TRY(mmc_cudnn_convolution_fits(queue, conv));
-    const mmc_cuda_batchnorm_backward_call batchnorm = {
-        .dz = call->dy->data,
-        .dresidual = call->dresidual ? call->dresidual->data : NULL,
-        .dresidual_add = call->dresidual_add,
-        .dgamma = call->dgamma,
-        .dbeta = call->dbeta,
-        .y = s->relu ? call->y->data : NULL,
-        .z = call->z->data,
-        .gamma = call->gamma,
-        .mean = call->mean,
-        .var = call->var,
-        .pixels = (int)out_pixels(s),
-        .channels = s->k,
-        .workspace = call->workspace,
-        .counters = queue->counters,
-        .precision = queue->precision,
-    };
-    MMC_CUDA(mmc_cuda_batchnorm_backward(&batchnorm, queue->stream));
+    MMC_TRY(mmc_cuda_unit_batchnorm_backward(queue, call));
     void *own = (char *)call->workspace + front_bytes(queue, s, MMC_PACK_TRAIN, 1);
     if (call->dx)
         MMC_TRY(
