@@ -200,6 +200,13 @@ static void close_split(mmc_split *split) {
     free(split->partner);
 }
 
+mmc_status mmc_dataset_fits(const mmc_dataset *data, int classes, int height, const char *use) {
+    if (classes == data->classes && height == data->height)
+        return MMC_OK;
+    return mmc_fail(MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be %s on %s (%d classes, %d rows)",
+                    classes, height, use, mmc_dataset_name(data->kind), data->classes, data->height);
+}
+
 void mmc_dataset_close(mmc_dataset *data) {
     close_split(&data->train);
     close_split(&data->test);

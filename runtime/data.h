@@ -74,6 +74,10 @@ void mmc_dataset_close(mmc_dataset *data);
 /* True where the files of both splits are there (not whether they are sound): which data set a run can have. */
 bool mmc_dataset_present(mmc_dataset_kind kind, const char *folder);
 
+/* Whether a model of this many classes on images of this many rows goes with the data; `use` completes the refusal
+ * ("trained": "... cannot be trained on fashion-box ..."). Errors: MMC_ERR_MISMATCH. */
+mmc_status mmc_dataset_fits(const mmc_dataset *data, int classes, int height, const char *use);
+
 /* The sha256 of every file read (not computed at open: it costs a read of each). */
 mmc_status mmc_dataset_checksum(mmc_dataset *data);
 

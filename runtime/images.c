@@ -1,5 +1,8 @@
 #include "runtime/images.h"
 
+#include "runtime/counterfactual.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static mmc_status upload(mmc_backend *be, void **out, const void *host, size_t size) {
@@ -30,6 +33,18 @@ mmc_status mmc_images_upload(mmc_images *out, mmc_backend *be, const mmc_dataset
     return MMC_OK;
 fail:
     mmc_images_close(out);
+    return status;
+}
+
+mmc_status mmc_images_place_no_cue(void **out, mmc_backend *be, const mmc_dataset *data, int32_t count) {
+    mmc_status status = MMC_OK;
+    mmc_sample *samples = malloc(((size_t)data->train.count + 1) * sizeof *samples);
+    if (!samples)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: %d images without cue", (int)data->train.count);
+    MMC_GOTO(cleanup, mmc_counterfactual_samples(samples, data, MMC_SPLIT_TRAIN, MMC_SET_NC, NULL, NULL, 0));
+    MMC_GOTO(cleanup, upload(be, out, samples, (size_t)count * sizeof *samples));
+cleanup:
+    free(samples);
     return status;
 }
 

@@ -24,6 +24,10 @@ typedef struct mmc_images {
 /* Errors: MMC_ERR_MEMORY; MMC_ERR_MISSING when the split is empty. Owns: the caller, mmc_images_close. */
 mmc_status mmc_images_upload(mmc_images *out, mmc_backend *be, const mmc_dataset *data, mmc_split_kind split);
 
+/* Places the train split without cue, in file order, `count` samples of it: what batch norm is estimated on and neurons
+ * are matched on. *out: (count) mmc_sample in device memory. Errors: MMC_ERR_MEMORY. Owns: the caller, memory->free. */
+mmc_status mmc_images_place_no_cue(void **out, mmc_backend *be, const mmc_dataset *data, int32_t count);
+
 /* A zeroed struct is fine. */
 void mmc_images_close(mmc_images *images);
 

@@ -7,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The train split without cue, in file order. */
-static mmc_status place_samples(mmc_match_pair *p, const mmc_dataset *data) {
-    mmc_status status = MMC_OK;
-    const size_t size = (size_t)p->count * sizeof(mmc_sample);
-    mmc_sample *samples = malloc(size + sizeof *samples);
-    if (!samples)
-        return mmc_fail(MMC_ERR_MEMORY, "out of memory: %d images to match on", (int)p->count);
-    MMC_GOTO(cleanup, mmc_counterfactual_samples(samples, data, MMC_SPLIT_TRAIN, MMC_SET_NC, NULL, NULL, 0));
-    MMC_GOTO(cleanup, p->be->memory->alloc(p->be, &p->samples, size));
-    MMC_GOTO(cleanup, p->be->memory->upload(p->be, p->samples, samples, size));
-cleanup:
-    free(samples);
-    return status;
-}
-
 /* Memory of the correlation and of the assignment, for the largest of the groups. */
 static mmc_status place_moments(mmc_match_pair *p) {
     const mmc_memory_ops *memory = p->be->memory;
@@ -62,10 +47,7 @@ mmc_status mmc_match_pair_open(mmc_match_pair *p, mmc_backend *be, const mmc_mod
                         "provider %s of backend %s cannot correlate activations; match with "
                         "--provider own or --provider reference, or by --method weight",
                         be->provider, be->name);
-    if (model->spec.classes != data->classes || model->spec.height != data->height)
-        return mmc_fail(
-            MMC_ERR_MISMATCH, "models of %d classes on %d rows cannot be matched on %s (%d classes, %d rows)",
-            model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
+    MMC_TRY(mmc_dataset_fits(data, model->spec.classes, model->spec.height, "matched"));
     if (batch < 1)
         return mmc_fail(MMC_ERR_RANGE, "matching in batches of %d images: give 1 or more", batch);
     p->count = data->train.count;
@@ -73,7 +55,7 @@ mmc_status mmc_match_pair_open(mmc_match_pair *p, mmc_backend *be, const mmc_mod
         return mmc_fail(MMC_ERR_MISSING, "no image to match on in %s", mmc_dataset_name(data->kind));
     p->batch = batch < p->count ? batch : (int)p->count;
     MMC_TRY(mmc_images_upload(&p->images, be, data, MMC_SPLIT_TRAIN));
-    MMC_TRY(place_samples(p, data));
+    MMC_TRY(mmc_images_place_no_cue(&p->samples, be, data, p->count));
     for (int i = 0; i < 2; i++) {
         MMC_TRY(mmc_network_create(&p->net[i], be, model, MMC_NETWORK_EVAL, p->batch, 1));
         MMC_TRY(be->memory->alloc(be, &p->state[i], model->state_count * sizeof(float)));

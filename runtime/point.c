@@ -24,10 +24,7 @@ struct mmc_point_plan {
 };
 
 mmc_status mmc_point_check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *config) {
-    if (model->spec.classes != data->classes || model->spec.height != data->height)
-        return mmc_fail(
-            MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be evaluated on %s (%d classes, %d rows)",
-            model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
+    MMC_TRY(mmc_dataset_fits(data, model->spec.classes, model->spec.height, "evaluated"));
     if (config->bn_batch < 1 || config->batch < 1 || config->bn_images < 0)
         return mmc_fail(MMC_ERR_RANGE,
                         "batches of %d and %d images, %d batch norm images: give 1 image or more a batch",
@@ -35,22 +32,6 @@ mmc_status mmc_point_check(const mmc_model *model, const mmc_dataset *data, cons
     if (!config->split_test && !config->split_train)
         return mmc_fail(MMC_ERR_USAGE, "no split to evaluate; give test, train or both");
     return MMC_OK;
-}
-
-/* The images of the estimate: the train split without cue, in file order. */
-static mmc_status place_bn_samples(mmc_point_plan *p, const mmc_dataset *data) {
-    mmc_status status = MMC_OK;
-    const size_t count = (size_t)data->train.count;
-    mmc_sample *samples = malloc((count + 1) * sizeof *samples);
-    if (!samples)
-        return mmc_fail(MMC_ERR_MEMORY, "out of memory: %zu batch norm images", count);
-    MMC_GOTO(cleanup, mmc_counterfactual_samples(samples, data, MMC_SPLIT_TRAIN, MMC_SET_NC, NULL, NULL, 0));
-    MMC_GOTO(cleanup, p->be->memory->alloc(p->be, &p->bn_samples, (size_t)p->bn_count * sizeof *samples));
-    MMC_GOTO(cleanup, p->be->memory->upload(p->be, p->bn_samples, samples, (size_t)p->bn_count * sizeof *samples));
-    MMC_GOTO(cleanup, p->be->memory->sync(p->be));
-cleanup:
-    free(samples);
-    return status;
 }
 
 static size_t pool_size(const mmc_point_plan *p, int states) {
@@ -64,7 +45,7 @@ static mmc_status plan_bn(mmc_point_plan *p, const mmc_dataset *data) {
     p->bn_batches = (p->bn_count + p->bn_batch - 1) / p->bn_batch;
     if (p->config.bn == MMC_BN_MOMENTUM && p->bn_batches > MMC_BN_MOMENTUM_BATCHES)
         p->bn_skipped = p->bn_batches - MMC_BN_MOMENTUM_BATCHES;
-    MMC_TRY(place_bn_samples(p, data));
+    MMC_TRY(mmc_images_place_no_cue(&p->bn_samples, p->be, data, p->bn_count));
     if (p->config.bn == MMC_BN_POOLED)
         MMC_TRY(p->be->memory->alloc(p->be, &p->pool, pool_size(p, p->states_max)));
     return mmc_network_create(&p->stats, p->be, p->model, MMC_NETWORK_STATS, p->bn_batch, p->states_max);

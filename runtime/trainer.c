@@ -41,10 +41,7 @@ static bool subset_inside(const mmc_train_config *config, int32_t count) {
 }
 
 static mmc_status check(const mmc_model *model, const mmc_dataset *data, const mmc_train_config *config) {
-    if (model->spec.classes != data->classes || model->spec.height != data->height)
-        return mmc_fail(
-            MMC_ERR_MISMATCH, "a model of %d classes on %d rows cannot be trained on %s (%d classes, %d rows)",
-            model->spec.classes, model->spec.height, mmc_dataset_name(data->kind), data->classes, data->height);
+    MMC_TRY(mmc_dataset_fits(data, model->spec.classes, model->spec.height, "trained"));
     if (config->epochs < 0 || config->batch < 1)
         return mmc_fail(MMC_ERR_RANGE, "%d epochs of batches of %d: give 0 or more epochs, and 1 image or more",
                         config->epochs, config->batch);
