@@ -8,7 +8,8 @@
 #     suites     all of them
 #     tests      all of them
 #
-# oneDNN is known to kernels/onednn/ alone, instruction-set headers to the own kernels, JSON and compression libraries never
+# oneDNN is known to kernels/onednn/ alone, CUDA to .cu files, kernels/cuda/, kernels/cudnn/, runtime/backend_cuda*,
+# runtime/comm* and the emulation in tests/simt/, instruction-set headers to the own kernels, JSON and compression libraries never
 # to kernels/. Paths start at the root of the repository. Headers form no cycle.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,7 +33,7 @@ function complain(why) { printf "%s:%d: includes %s: %s\n", FILENAME, FNR, targe
         if (target ~ /dnnl/ && FILENAME !~ /^kernels\/onednn\//)
             complain("oneDNN is known to kernels/onednn/ alone")
         if (target ~ /(cuda|cudnn|nccl)/ && FILENAME !~ /(\.cu|\.cuh)$|backend_cuda|runtime\/comm|kernels\/(cuda|cudnn)\/|tests\/simt\//)
-            complain("CUDA is known to .cu files and backend_cuda alone")
+            complain("CUDA is known to .cu files, kernels/cuda/, kernels/cudnn/, runtime/backend_cuda*, runtime/comm* and tests/simt/ alone")
         if (target ~ /immintrin/ && FILENAME !~ /^kernels\//)
             complain("instruction sets are known to kernels/ alone")
         if (target ~ /^(jansson|zlib|lzma|png)\.h$/ && from == "kernels")
