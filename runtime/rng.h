@@ -25,9 +25,12 @@ typedef enum mmc_rng_purpose {
     MMC_RNG_RAND_IMAGE = 6,  /* rand-image: natural image */
     MMC_RNG_CURVE_T = 7,     /* midpoint training: t of a step; stream: epoch, index: step */
     MMC_RNG_BEND = 8,        /* random start of a bend; as MMC_RNG_INIT, bend number added to the stream by 1000 */
-    MMC_RNG_CLEAN_SPLIT = 9, /* the clean / cue split */
+    MMC_RNG_CLEAN_SPLIT = 9, /* the clean / cue split; stream: 0 permutation, 1 cue, 2 clean images drawn */
     MMC_RNG_TOY = 10,        /* synthetic data of tests and benchmarks */
-    MMC_RNG_MATCH = 11       /* order of groups in weight matching; stream: descent and sweep */
+    MMC_RNG_MATCH = 11,      /* order of groups in weight matching; stream: descent and sweep */
+    MMC_RNG_HEAD = 12,       /* new linear layer of LLRT; as MMC_RNG_INIT */
+    MMC_RNG_BARRIER_T = 13,  /* CBFT: t of the barrier step; stream: epoch, index: iteration and trial */
+    MMC_RNG_CUE_BATCH = 14   /* CBFT: order of the cue images; stream: epoch */
 } mmc_rng_purpose;
 
 typedef struct mmc_rng_block {

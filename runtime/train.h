@@ -78,7 +78,9 @@ typedef struct mmc_train_result {
     mmc_epoch_row *epochs; /* (epoch_count). Owns: the caller frees */
     int epoch_count;
     double wall_s;
-    int64_t images; /* images trained on, this process */
+    int64_t images;    /* images trained on, this process */
+    double rate;       /* base rate; lpft: of the three, that which did best on validation data */
+    double validation; /* lpft: accuracy of the result on validation data; else NAN */
 } mmc_train_result;
 
 /* Trains. start: initial state (state_count), NULL: mmc_model_init(seed); ignored with a curve.
