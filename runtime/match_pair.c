@@ -23,18 +23,13 @@ static mmc_status place_moments(mmc_match_pair *p) {
             units = (size_t)k;
         MMC_TRY(memory->alloc(p->be, &p->moments[g], mmc_correlation_state_count(k, k) * sizeof(double)));
     }
-    const mmc_assign_problem problem = {.rows = (int)units, .columns = (int)units, .stride = units};
-    p->solver_size = mmc_own_assign_ops()->workspace_size(
-        NULL, &(mmc_assign_call){.problems = 1, .problem = &problem, .type = MMC_ASSIGN_I32, .maximise = true});
+    MMC_TRY(mmc_match_solver_open(&p->solver, (int)units, MMC_ASSIGN_I32));
     MMC_TRY(memory->alloc(p->be, &p->workspace, p->workspace_size));
     MMC_TRY(memory->alloc(p->be, &p->cost, units * units * sizeof(int32_t)));
     MMC_TRY(memory->alloc(p->be, &p->correlation, units * units * sizeof(float)));
-    p->host_cost = malloc(units * units * sizeof *p->host_cost);
     p->host_correlation = malloc(units * units * sizeof *p->host_correlation);
-    p->potential = malloc(2 * units * sizeof *p->potential);
-    p->solver = aligned_alloc(64, (p->solver_size + 63) / 64 * 64 + 64);
-    if (!p->host_cost || !p->host_correlation || !p->potential || !p->solver)
-        return mmc_fail(MMC_ERR_MEMORY, "out of memory: the assignment of %zu units", units);
+    if (!p->host_correlation)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: the correlations of %zu units", units);
     return MMC_OK;
 }
 
@@ -75,10 +70,8 @@ void mmc_match_pair_close(mmc_match_pair *p) {
     mmc_network_free(p->net[0]);
     mmc_network_free(p->net[1]);
     mmc_images_close(&p->images);
-    free(p->host_cost);
     free(p->host_correlation);
-    free(p->potential);
-    free(p->solver);
+    mmc_match_solver_close(&p->solver);
 }
 
 mmc_status mmc_match_pair_load(mmc_match_pair *p, int which, const float *state) {
@@ -129,7 +122,7 @@ static mmc_status fetch_cost(mmc_match_pair *p, int group) {
                                                                                .samples = p->positions[group],
                                                                                .r = p->correlation,
                                                                                .cost = p->cost}));
-    MMC_TRY(memory->download(p->be, p->host_cost, p->cost, entries * sizeof *p->host_cost));
+    MMC_TRY(memory->download(p->be, p->solver.cost, p->cost, entries * sizeof(int32_t)));
     MMC_TRY(memory->download(p->be, p->host_correlation, p->correlation, entries * sizeof *p->host_correlation));
     for (size_t i = 0; i < entries; i++)
         if (!isfinite(p->host_correlation[i]))
@@ -142,23 +135,10 @@ static mmc_status fetch_cost(mmc_match_pair *p, int group) {
 }
 
 mmc_status mmc_match_pair_solve(mmc_match_pair *p, int group, int32_t *column, mmc_match_score *score) {
-    const int units = p->groups->group[group].units;
-    const mmc_assign_problem problem = {.rows = units, .columns = units, .stride = (size_t)units};
     mmc_assign_result result;
     MMC_TRY(fetch_cost(p, group));
     const double start = mmc_clock_s();
-    MMC_TRY(mmc_own_assign_ops()->solve(NULL, &(mmc_assign_call){.problems = 1,
-                                                                 .problem = &problem,
-                                                                 .type = MMC_ASSIGN_I32,
-                                                                 .maximise = true,
-                                                                 .cost = p->host_cost,
-                                                                 .column = column,
-                                                                 .u = p->potential,
-                                                                 .v = p->potential + units,
-                                                                 .result = &result,
-                                                                 .workspace = p->solver,
-                                                                 .workspace_size = p->solver_size}));
-    MMC_TRY(mmc_assign_results_check(&result, 1));
+    MMC_TRY(mmc_match_solver_solve(&p->solver, p->groups->group[group].units, column, &result));
     p->assignment_s += mmc_clock_s() - start;
     *score = (mmc_match_score){
         .score = (double)result.total / MMC_CORRELATION_ONE, .gap = (double)result.gap, .unique = result.unique == 1};

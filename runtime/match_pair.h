@@ -5,6 +5,7 @@
 
 #include "runtime/images.h"
 #include "runtime/match.h"
+#include "runtime/match_solver.h"
 #include "runtime/network.h"
 
 #ifdef __cplusplus
@@ -28,10 +29,7 @@ typedef struct mmc_match_pair {
     size_t workspace_size;
     void *correlation, *cost; /* (units, units) f32, i32 of the largest group, device */
     float *host_correlation;
-    int32_t *host_cost;
-    int64_t *potential; /* (2, units) */
-    void *solver;
-    size_t solver_size;
+    mmc_match_solver solver;
     double forward_s, correlation_s, assignment_s;
 } mmc_match_pair;
 

@@ -1,6 +1,6 @@
 #include "runtime/match_weight.h"
 
-#include "kernels/assign.h"
+#include "runtime/match_solver.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,11 +13,9 @@ typedef struct matcher {
     size_t length; /* of the longest unit of any group: its values in all parameters */
     int units;     /* of the largest group */
     float *a, *b;  /* (units, length): a group's units, target's and the model's as the other groups permute it */
-    double *score; /* (units, units) */
     int32_t *column;
-    int64_t *u, *v;
-    void *workspace;
-    size_t workspace_size;
+    mmc_match_solver solver;
+    double *score; /* (units, units): the solver's costs */
 } matcher;
 
 /* --- a group's parameters as a matrix: one row a unit --- */
@@ -123,20 +121,8 @@ static mmc_status improve(matcher *m, int32_t *permutation, mmc_match_score *out
     gather(m, m->a, length, g, m->target, NULL);
     gather(m, m->b, length, g, m->state, permutation);
     score_group(m, length, group->units);
-    const mmc_assign_problem problem = {.rows = group->units, .columns = group->units, .stride = (size_t)group->units};
     mmc_assign_result result;
-    MMC_TRY(mmc_own_assign_ops()->solve(NULL, &(mmc_assign_call){.problems = 1,
-                                                                 .problem = &problem,
-                                                                 .type = MMC_ASSIGN_F64,
-                                                                 .maximise = true,
-                                                                 .cost = m->score,
-                                                                 .column = m->column,
-                                                                 .u = m->u,
-                                                                 .v = m->v,
-                                                                 .result = &result,
-                                                                 .workspace = m->workspace,
-                                                                 .workspace_size = m->workspace_size}));
-    if (mmc_assign_results_check(&result, 1) != MMC_OK)
+    if (mmc_match_solver_solve(&m->solver, group->units, m->column, &result) != MMC_OK)
         return mmc_fail(MMC_ERR_WRONG, "group %s cannot be matched: its weights are not finite", group->name);
     const double old = score_of(m, group->units, permutation + group->first),
                  best = score_of(m, group->units, m->column);
@@ -182,30 +168,21 @@ static mmc_status prepare(matcher *m) {
         if (m->groups->group[g].units > m->units)
             m->units = m->groups->group[g].units;
     }
-    const size_t units = (size_t)m->units;
-    const mmc_assign_problem problem = {.rows = m->units, .columns = m->units, .stride = units};
-    m->workspace_size = mmc_own_assign_ops()->workspace_size(
-        NULL, &(mmc_assign_call){.problems = 1, .problem = &problem, .type = MMC_ASSIGN_F64, .maximise = true});
     m->a = malloc(m->length * sizeof *m->a);
     m->b = malloc(m->length * sizeof *m->b);
-    m->score = malloc(units * units * sizeof *m->score);
-    m->column = malloc(units * sizeof *m->column);
-    m->u = malloc(units * sizeof *m->u);
-    m->v = malloc(units * sizeof *m->v);
-    m->workspace = aligned_alloc(64, (m->workspace_size + 63) / 64 * 64 + 64);
-    if (!m->a || !m->b || !m->score || !m->column || !m->u || !m->v || !m->workspace)
+    m->column = malloc((size_t)m->units * sizeof *m->column);
+    if (!m->a || !m->b || !m->column)
         return mmc_fail(MMC_ERR_MEMORY, "out of memory: matching %d units by their %zu weights", m->units, m->length);
+    MMC_TRY(mmc_match_solver_open(&m->solver, m->units, MMC_ASSIGN_F64));
+    m->score = m->solver.cost;
     return MMC_OK;
 }
 
 static void release(matcher *m) {
     free(m->a);
     free(m->b);
-    free(m->score);
     free(m->column);
-    free(m->u);
-    free(m->v);
-    free(m->workspace);
+    mmc_match_solver_close(&m->solver);
 }
 
 mmc_status mmc_match_weight(int32_t *permutation, mmc_match_score *scores, mmc_match_weight_report *report,
