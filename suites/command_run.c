@@ -55,8 +55,11 @@ static void print_plan(void *user, const mmc_run_plan_row *row) {
         mmc_cell_wide("state", row->state, 7),
         mmc_cell_number("images", row->images),
         mmc_cell_number("flop", row->flop),
+        mmc_cell_number("bytes", row->bytes),
         mmc_cell_number("memory_bytes", row->memory_bytes),
         mmc_cell_number("time_s", row->time_s),
+        mmc_cell_number("a100_s", row->roofline_s[0]),
+        mmc_cell_number("h100_s", row->roofline_s[1]),
         mmc_cell_text("label", row->label), /* last: it may be long */
     };
     mmc_output_row(user, cells, sizeof cells / sizeof *cells, row->reason);
@@ -68,8 +71,11 @@ static void print_plan_total(void *user, const mmc_run_plan_total *total) {
         mmc_cell_integer("jobs_done", total->jobs_done),
         mmc_cell_number("images", total->images),
         mmc_cell_number("flop", total->flop),
+        mmc_cell_number("bytes", total->bytes),
         mmc_cell_number("memory_bytes", total->memory_bytes),
         mmc_cell_number("time_s", total->time_s),
+        mmc_cell_number("a100_roofline_h", total->roofline_s[0] / 3600),
+        mmc_cell_number("h100_roofline_h", total->roofline_s[1] / 3600),
         mmc_cell_number("rate_flops", total->rate_flops),
         mmc_cell_text("rate_source", total->rate_source),
     };
@@ -135,6 +141,7 @@ static void fill_request(mmc_run_request *request, const mmc_options *options, m
     request->backend = mmc_inputs_backend(options);
     request->resume = options->resume;
     request->dry_run = options->dry_run;
+    request->rates = options->rates;
     request->shard = options->shard.index;
     request->shard_count = options->shard.count;
     request->interrupted = mmc_interrupt_flag();
@@ -151,6 +158,9 @@ mmc_status mmc_command_run(const mmc_options *options, mmc_output *out) {
     const char *values[MMC_OPTION_LIST_MAX] = {0};
     char page[4096] = "";
     mmc_run_request request = mmc_run_request_defaults();
+    if (options->rates && !options->dry_run)
+        return mmc_fail(MMC_ERR_USAGE, "--rates %s: only --dry-run states times beforehand; give both, or neither",
+                        options->rates);
     mmc_status status = split_tags(keys, values, &options->tag);
     if (status == MMC_OK) {
         fill_request(&request, options, out);

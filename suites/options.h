@@ -83,6 +83,7 @@ typedef enum mmc_option_id {
     MMC_OPTION_PNG,
     MMC_OPTION_RESUME,
     MMC_OPTION_DRY_RUN,
+    MMC_OPTION_RATES,
     MMC_OPTION_SHARD,
     MMC_OPTION_OP,
     MMC_OPTION_CASE,
@@ -176,6 +177,7 @@ typedef struct mmc_options {
     mmc_option_list tag;    /* "key=value" */
     const char *out, *png;
     bool resume, dry_run;
+    const char *rates;
     mmc_option_part shard;
     mmc_option_list op, cases; /* bench: names of operations, parts of names of cases */
     int iters, min_samples;

@@ -76,6 +76,7 @@ static const mmc_option_info table[MMC_OPTION_COUNT] = {
     {MMC_OPTION_PNG, "png", MMC_OPTION_TEXT, "FILE", 0, 0, NULL, "none", DATA, AT(png)},
     {MMC_OPTION_RESUME, "resume", MMC_OPTION_FLAG, NULL, 0, 0, NULL, NULL, RUN | TRAIN | MIDPOINT, AT(resume)},
     {MMC_OPTION_DRY_RUN, "dry-run", MMC_OPTION_FLAG, NULL, 0, 0, NULL, NULL, RUN, AT(dry_run)},
+    {MMC_OPTION_RATES, "rates", MMC_OPTION_TEXT, "DIR", 0, 0, NULL, "none", RUN, AT(rates)},
     {MMC_OPTION_SHARD, "shard", MMC_OPTION_PART, "i/n", 0, 0, NULL, "none", RUN, AT(shard)},
     {MMC_OPTION_OP, "op", MMC_OPTION_LIST, "NAME", 0, 0, NULL, "every operation", BENCH, AT(op)},
     {MMC_OPTION_CASE, "case", MMC_OPTION_LIST, "TEXT", 0, 0, NULL, "every case", BENCH, AT(cases)},

@@ -240,9 +240,10 @@ mmc_status mmc_run(const mmc_run_request *request, char *report_path, size_t siz
         return mmc_fail(MMC_ERR_MEMORY, "out of memory for a run");
     mmc_status status = run_plan(r, request);
     if (status == MMC_OK)
-        status = request->dry_run ? mmc_run_estimate(&r->plan, &r->settings, r->be, &r->data,
-                                                     request->out ? r->directory : NULL, &request->hooks)
-                                  : run_work(r, report_path, size);
+        status = request->dry_run
+                     ? mmc_run_estimate(&r->plan, &r->settings, r->be, &r->data, request->out ? r->directory : NULL,
+                                        request->rates, &request->hooks)
+                     : run_work(r, report_path, size);
     mmc_rows_close(&r->rows);
     mmc_plan_close(&r->plan);
     mmc_backend_close(r->be);

@@ -15,6 +15,7 @@
 #include "reports/record.h"
 #include "runtime/backend.h"
 #include "runtime/progress.h"
+#include "suites/roofline.h"
 #include "suites/scale.h"
 
 #ifdef __cplusplus
@@ -31,17 +32,20 @@ typedef struct mmc_run_plan_row {
     const char *label; /* "train resnet18 fashion-box p=1 seed=1" */
     const char *state; /* "to do", "done" (its artifact is there), "skipped" (the reason is in `reason`) */
     const char *reason;
-    double images;       /* image-forwards; training: images trained on */
+    double images;       /* passes of an image through the network; training counts one */
     double flop;         /* training counts three forwards an image */
+    double bytes;        /* of activations that the kernels move (suites/roofline.h) */
     double memory_bytes; /* of the data set and the states held at once; activations are planned by the backend */
-    double time_s;       /* NAN where there is no rate */
+    double time_s;       /* on this machine */
+    double roofline_s[MMC_ROOFLINE_DEVICES]; /* shortest time on each of mmc_roofline_devices() */
 } mmc_run_plan_row;
 
 typedef struct mmc_run_plan_total {
     int jobs, jobs_done;
-    double images, flop, memory_bytes, time_s; /* of what is still to do */
-    double rate_flops;                         /* FLOP/s the times come from */
-    const char *rate_source;                   /* how it was found: "measured: ..." or "assumed: ..." */
+    double images, flop, bytes, memory_bytes, time_s; /* of what is still to do */
+    double roofline_s[MMC_ROOFLINE_DEVICES];
+    double rate_flops;       /* FLOP/s the times of the first network come from; NAN: no network */
+    const char *rate_source; /* how it was found: "measured: ..." */
 } mmc_run_plan_total;
 
 /* What a run tells its caller; any function may be NULL. Called from the thread that called mmc_run. */
@@ -79,6 +83,7 @@ typedef struct mmc_run_request {
     size_t tag_count;
     mmc_backend_options backend;
     bool resume, dry_run;
+    const char *rates;                        /* --dry-run: run directory of `bench`; NULL: one forward is timed */
     bool no_report;                           /* leave the report undrawn (tests) */
     int shard, shard_count;                   /* --shard i/n, i from 0; shard_count 0: not sharded */
     const volatile sig_atomic_t *interrupted; /* non-zero: keep state, return MMC_ERR_INTERRUPTED; NULL: never */

@@ -249,6 +249,66 @@ TEST_F(Run, ADryRunWritesNothing) {
     EXPECT_NE(std::count(seen.labels.begin(), seen.labels.end(), "paths resnet18-w4 cifar10-box p=1 seed=1"), 0);
 }
 
+// On the bench's rate the times follow from FLOP alone; rates of another machine, or of another network, are refused.
+TEST_F(Run, ADryRunTakesItsTimesFromTheBench) {
+    const std::string bench = folder.path("bench");
+    Seen probed;
+    request.dry_run = true;
+    ASSERT_EQ(go(&probed), MMC_OK) << mmc_error_message();
+    mmc_backend *be = nullptr;
+    ASSERT_EQ(mmc_backend_open(&be, &request.backend), MMC_OK) << mmc_error_message();
+    const auto write = [&](int width, double images_per_s) {
+        std::filesystem::remove_all(bench);
+        std::filesystem::create_directories(bench);
+        mmc_record_writer *writer = nullptr;
+        ASSERT_EQ(mmc_record_writer_open(&writer, bench.c_str(), 0), MMC_OK) << mmc_error_message();
+        mmc_record r = mmc_record_empty();
+        r.suite = "bench";
+        r.item = "path/line";
+        r.metric = "images_per_s";
+        r.value = images_per_s;
+        r.arch = "resnet18";
+        r.dataset = "cifar10-box";
+        r.width = width;
+        r.backend = be->name;
+        r.provider = be->provider;
+        r.precision = be->precision;
+        r.device = be->device;
+        r.threads = be->threads;
+        r.job = "bench";
+        r.time = "2026-01-01T00:00:00Z";
+        ASSERT_EQ(mmc_record_append(writer, &r), MMC_OK) << mmc_error_message();
+        mmc_record_writer_close(writer);
+    };
+    request.rates = bench.c_str();
+    EXPECT_EQ(go(), MMC_ERR_MISSING);
+    write(4, 1000);
+    Seen measured;
+    ASSERT_EQ(go(&measured), MMC_OK) << mmc_error_message();
+    mmc_model *model = nullptr;
+    const mmc_model_spec spec = {MMC_ARCH_RESNET18, 4, 10, 32};
+    ASSERT_EQ(mmc_model_create(&model, &spec), MMC_OK);
+    EXPECT_NEAR(measured.total.time_s, measured.total.flop / (1000 * mmc_model_flop(model)),
+                1e-9 * measured.total.time_s);
+    mmc_model_free(model);
+    EXPECT_EQ(measured.total.flop, probed.total.flop);
+    write(8, 1000);
+    EXPECT_EQ(go(), MMC_ERR_MISMATCH);
+    mmc_backend_close(be);
+}
+
+TEST_F(Run, ADryRunStatesTheShortestTimesOfNamedDevices) {
+    request.dry_run = true;
+    Seen seen;
+    ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
+    const mmc_roofline_device *devices = mmc_roofline_devices();
+    for (int i = 0; i < MMC_ROOFLINE_DEVICES; i++) {
+        EXPECT_GE(seen.total.roofline_s[i], seen.total.flop / devices[i].flop_per_s);
+        EXPECT_GE(seen.total.roofline_s[i], seen.total.bytes / devices[i].bytes_per_s * (1 - 1e-9));
+    }
+    EXPECT_LT(seen.total.roofline_s[1], seen.total.roofline_s[0]);
+}
+
 TEST_F(Run, SuitesShareJobs) {
     const char *const suites[] = {"fig4", "fig15", "fig11"};
     request.suites = suites;

@@ -158,6 +158,7 @@ TEST(Options, RefusalsNameTheOptionAndWhatItAccepts) {
         {{"train", "--log-steps=1"}, {"--log-steps", "no value"}},
         {{"path", "--points", "1"}, {"--points 1", "integer from 2"}},
         {{"run", "--shard", "4/4"}, {"--shard 4/4", "0 <= i < n"}},
+        {{"train", "--rates", "dir"}, {"--rates", "train"}},
         {{"run", "--shard", "1"}, {"--shard 1", "i/n"}},
         {{"run", "--tag", "novalue"}, {"--tag novalue", "key=value"}},
         {{"eval", "--frobnicate"}, {"unknown option --frobnicate", "mmcbench help eval"}},

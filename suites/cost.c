@@ -1,0 +1,75 @@
+#include "suites/cost.h"
+
+#include <math.h>
+
+/* Batch norm's running average forgets: .9^158 < 2^-24, earlier batches are left out (SPEC 4). */
+enum { MOMENTUM_BATCHES = 158 };
+
+static double bn_images(const mmc_path_config *c, const mmc_split *train) {
+    double images = c->bn_images && c->bn_images < train->count ? c->bn_images : train->count;
+    return c->bn == MMC_BN_MOMENTUM ? fmin(images, (double)MOMENTUM_BATCHES * c->bn_batch) : images;
+}
+
+static double dataset_bytes(const mmc_dataset *d) {
+    double bytes = 0;
+    const mmc_split *const splits[] = {&d->train, &d->test};
+    for (int i = 0; i < 2; i++)
+        bytes +=
+            ((double)splits[i]->count * splits[i]->channels + splits[i]->top_count) * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE;
+    return bytes;
+}
+
+static void count_paths(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_dataset *d) {
+    const mmc_path_config c = mmc_job_path_config(job, scale);
+    const double samples = (job->test ? d->test.count : 0) + (job->train ? d->train.count : 0);
+    const double points = job->curve_count * (c.points - 2) + 2; /* the ends are shared */
+    out->images[MMC_PASS_BN] = points * bn_images(&c, &d->train);
+    out->images[MMC_PASS_EVAL] = points * MMC_SET_COUNT * samples;
+}
+
+static mmc_status count_training(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_dataset *d) {
+    mmc_train_config t;
+    MMC_TRY(mmc_job_train_config(&t, job, scale));
+    out->images[MMC_PASS_TRAIN] = (double)t.epochs * d->train.count;
+    out->images[MMC_PASS_EVAL] = t.curves ? 2.0 * t.epochs * d->test.count : 0;
+    return MMC_OK;
+}
+
+/* Images of each pass, and how many states are in memory at once. */
+static mmc_status count_images(mmc_job_cost *out, int *states, const mmc_job *job, const mmc_scale *scale,
+                               const mmc_dataset *d) {
+    switch (job->kind) {
+    case MMC_JOB_PATHS:
+        *states = 5;
+        count_paths(out, job, scale, d);
+        return MMC_OK;
+    case MMC_JOB_MATCH:
+        *states = 4;
+        out->images[MMC_PASS_EVAL] = 2.0 * d->train.count; /* both networks; the correlations are a few per cent more */
+        return MMC_OK;
+    default:
+        *states = job->kind == MMC_JOB_MIDPOINT ? 6 : 4;
+        return count_training(out, job, scale, d);
+    }
+}
+
+mmc_status mmc_job_cost_count(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_run_data *data) {
+    const mmc_dataset *d = &data->sets[job->dataset];
+    *out = (mmc_job_cost){.memory_bytes = dataset_bytes(d)};
+    if (job->kind == MMC_JOB_SHEET)
+        return MMC_OK;
+    const mmc_model_spec spec = mmc_job_model_spec(job, scale);
+    mmc_model *model;
+    int states;
+    MMC_TRY(count_images(out, &states, job, scale, d));
+    MMC_TRY(mmc_model_create(&model, &spec));
+    for (int p = 0; p < MMC_PASS_COUNT; p++) {
+        out->flop += out->images[p] * mmc_roofline_image_flop(model, (mmc_pass)p);
+        out->bytes += out->images[p] * mmc_roofline_image_bytes(model, (mmc_pass)p);
+        for (int i = 0; i < MMC_ROOFLINE_DEVICES; i++)
+            out->roofline_s[i] += out->images[p] * mmc_roofline_image_s(&mmc_roofline_devices()[i], model, (mmc_pass)p);
+    }
+    out->memory_bytes += 4.0 * states * (double)model->state_count;
+    mmc_model_free(model);
+    return MMC_OK;
+}
