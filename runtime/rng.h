@@ -30,7 +30,13 @@ typedef enum mmc_rng_purpose {
     MMC_RNG_MATCH = 11,      /* order of groups in weight matching; stream: descent and sweep */
     MMC_RNG_HEAD = 12,       /* new linear layer of LLRT; as MMC_RNG_INIT */
     MMC_RNG_BARRIER_T = 13,  /* CBFT: t of the barrier step; stream: epoch, index: iteration and trial */
-    MMC_RNG_CUE_BATCH = 14   /* CBFT: order of the cue images; stream: epoch */
+    MMC_RNG_CUE_BATCH = 14,  /* CBFT: order of the cue images; stream: epoch */
+
+    /* the small model (runtime/small.h) */
+    MMC_RNG_SMALL_LATENT = 20, /* labels and attributes; streams: runtime/small_data.c */
+    MMC_RNG_SMALL_NOISE = 21,  /* all other inputs; stream: split */
+    MMC_RNG_SMALL_INIT = 22,   /* initial weights; stream: which model */
+    MMC_RNG_SMALL_ORDER = 23   /* order of samples; stream: 8 epoch + which model */
 } mmc_rng_purpose;
 
 typedef struct mmc_rng_block {

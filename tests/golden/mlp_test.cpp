@@ -1,6 +1,7 @@
-// The small model against the golden files: outputs, ten steps with their losses, fractions of active units.
+// The small model against the golden files: data, outputs, ten steps with their losses, activation patterns.
 #include "tests/golden/golden.h"
 
+#include "runtime/small_match.h"
 #include "tests/parity/device.h"
 
 namespace {
@@ -71,6 +72,61 @@ TEST_P(MlpGolden, TrainsAsTheDefinition) {
     if (file.has("velocity"))
         golden::expect_near(file, "velocity", v.read<float>());
 }
+
+// The same by the way that suites take.
+TEST_P(MlpGolden, ScoresAndPatternsAreTheDefinitions) {
+    const auto &[where, name] = GetParam();
+    GOLDEN_OR_SKIP(file, name);
+    Backend be(where.backend, where.provider, 2);
+    if (be.status == MMC_ERR_MISSING)
+        GTEST_SKIP() << be.message;
+    ASSERT_EQ(be.status, MMC_OK) << be.message;
+    mmc_small_config c = mmc_small_defaults();
+    c.inputs = int(file.shape("x")[1]);
+    c.hidden = int(file.shape("w")[1]);
+    ASSERT_EQ(mmc_small_output_parse(&c.output, file.setting("output").c_str()), MMC_OK);
+    ASSERT_EQ(mmc_small_weights(&c), size_t(file.shape("w")[0]) * size_t(c.hidden));
+    std::vector<float> a(size_t(c.hidden)), x = file.f32("x"), y = file.f32("y"), w = file.f32("w");
+    mmc_small_output_weights(a.data(), &c);
+    EXPECT_EQ(a, file.f32("a"));
+    for (float other : file.f32("w_other"))
+        w.push_back(other);
+    const mmc_small_data data = {int32_t(y.size()), c.inputs, x.data(), y.data()};
+    mmc_small_score score[2];
+    std::vector<float> fraction(2 * y.size());
+    ASSERT_EQ(mmc_small_evaluate(score, be.be, &c, w.data(), 2, &data, fraction.data()), MMC_OK) << mmc_error_message();
+    golden::expect_near(file, "loss", std::vector<double>{score[0].loss});
+    golden::expect_near(file, "pattern_w1",
+                        std::vector<double>{mmc_small_pattern_distance(fraction.data(), fraction.data() + y.size(),
+                                                                       int32_t(y.size()))});
+}
+
+#ifndef MMC_PARITY_EMULATED
+TEST(SmallDataGolden, AttributesAndSupportsAreTheDefinitions) {
+    GOLDEN_OR_SKIP(file, "mlp_data");
+    for (int k : {2, 4, 6})
+        for (int z : {0, 1}) {
+            int s[MMC_SMALL_SUPPORT];
+            const int count = mmc_small_support(s, k, z);
+            EXPECT_EQ(std::vector<int32_t>(s, s + count),
+                      file.i32("support_K" + std::to_string(k) + "_y" + std::to_string(z)));
+        }
+    const std::vector<float> u0 = file.f32("uniform_0"), u4 = file.f32("uniform_4"), z = file.f32("latent_0"),
+                             s = file.f32("latent_4"), rest = file.f32("uniform_rest");
+    const int inputs = int(file.shape("x_delta0.1")[1]);
+    for (const char *margin : {"0.0", "0.1", "0.5"}) {
+        std::vector<float> x;
+        for (size_t n = 0; n < z.size(); n++) {
+            x.push_back(float(mmc_small_attribute(0, int(z[n]), double(u0[n]), inputs, std::stod(margin))));
+            x.push_back(float(mmc_small_attribute(4, int(s[n]), double(u4[n]), inputs, std::stod(margin))));
+            for (int d = 2; d < inputs; d++)
+                x.push_back(
+                    float(std::sqrt(3.0 / inputs) * (2 * double(rest[n * size_t(inputs - 2) + size_t(d - 2)]) - 1)));
+        }
+        golden::expect_near(file, "x_delta" + std::string(margin), x);
+    }
+}
+#endif
 
 std::string case_name(const testing::TestParamInfo<MlpGolden::ParamType> &info) {
     const Where &where = std::get<0>(info.param);
