@@ -80,7 +80,7 @@ static mmc_status leftovers_remove(const mmc_execution *x, const mmc_job *job) {
  */
 
 static const mmc_job *input_failed(const mmc_plan *plan, const mmc_job *job) {
-    const int inputs[] = {job->theta_c, job->theta_nc};
+    const int inputs[] = {job->from, job->to};
     for (int i = 0; i < 2; i++)
         if (inputs[i] >= 0 && plan->jobs[inputs[i]].state == MMC_JOB_FAILED)
             return &plan->jobs[inputs[i]];
@@ -88,11 +88,10 @@ static const mmc_job *input_failed(const mmc_plan *plan, const mmc_job *job) {
 }
 
 static bool job_ready(const mmc_plan *plan, const mmc_job *job) {
-    if (job->theta_c >= 0 &&
-        (plan->jobs[job->theta_c].state == MMC_JOB_PENDING || plan->jobs[job->theta_nc].state == MMC_JOB_PENDING))
-        return false;
-    if (job->match >= 0 && plan->jobs[job->match].state == MMC_JOB_PENDING)
-        return false;
+    const int inputs[] = {job->from, job->to, job->match};
+    for (int i = 0; i < 3; i++)
+        if (inputs[i] >= 0 && plan->jobs[inputs[i]].state == MMC_JOB_PENDING)
+            return false;
     for (int i = 0; i < job->curve_count; i++)
         if (job->bend[i] >= 0 && plan->jobs[job->bend[i]].state == MMC_JOB_PENDING)
             return false;

@@ -14,6 +14,11 @@ mmc_status mmc_artifact_path(char *out, size_t size, const mmc_execution *x, con
     return MMC_OK;
 }
 
+const char *mmc_job_item(char out[MMC_ITEM_MAX], const mmc_job *job, const char *name) {
+    snprintf(out, MMC_ITEM_MAX, "%s%s%s", job->variant, *job->variant ? "-" : "", name);
+    return out;
+}
+
 mmc_status mmc_job_model_read(mmc_checkpoint *out, const mmc_execution *x, int job) {
     char path[4096];
     MMC_TRY(mmc_artifact_path(path, sizeof path, x, &x->plan->jobs[job], "model.safetensors"));
@@ -62,13 +67,14 @@ static mmc_status write_null(const mmc_execution *x, const mmc_job *job, const c
 }
 
 mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, const char *reason) {
+    char item[MMC_ITEM_MAX];
     switch (job->kind) {
     case MMC_JOB_TRAIN:
-        return write_null(x, job, "curve-train", "accuracy", reason);
+        return write_null(x, job, mmc_job_item(item, job, "curve-train"), "accuracy", reason);
     case MMC_JOB_MIDPOINT:
-        return write_null(x, job, mmc_bend_item(job), "loss", reason);
+        return write_null(x, job, mmc_job_item(item, job, mmc_bend_item(job)), "loss", reason);
     case MMC_JOB_MATCH:
-        return write_null(x, job, "match", "max_logit_difference", reason);
+        return write_null(x, job, mmc_job_item(item, job, "match"), "max_logit_difference", reason);
     case MMC_JOB_SHEET:
         return write_null(x, job, "sheet", "sheet", reason);
     default:

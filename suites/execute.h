@@ -57,7 +57,12 @@ mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);   
 /* Whether all rows of a curve are there (execute_paths.c). */
 bool mmc_curve_measured(const mmc_execution *x, const mmc_job *job, const char *item);
 
-/* Item of the rows of a bend's training: "bend-cue", "bend-no-cue" (execute_train.c). */
+/* An item of a job's rows: `name` for theta_C, theta_NC and what lies between them, else "VARIANT-NAME", so that
+ * readers who select by item never mix models. */
+enum { MMC_ITEM_MAX = 96 };
+const char *mmc_job_item(char out[MMC_ITEM_MAX], const mmc_job *job, const char *name);
+
+/* Name of the item of a bend's training: "bend-cue", "bend-no-cue" (execute_train.c). */
 const char *mmc_bend_item(const mmc_job *job);
 
 /* Progress of a job, relayed with its label. `relay` must stay in place. */

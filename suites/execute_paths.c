@@ -6,8 +6,8 @@
 
 /* The checkpoints of one pair. */
 typedef struct pair {
-    mmc_checkpoint theta_c, theta_nc;
-    mmc_checkpoint permuted; /* theta_c matched to theta_nc, where a curve wants it */
+    mmc_checkpoint from, to; /* at t = 0 and t = 1 */
+    mmc_checkpoint permuted; /* `from` matched to `to`, where a curve wants it */
     mmc_path_cache *cache;
 } pair;
 
@@ -102,7 +102,7 @@ static mmc_status curve_evaluate(const mmc_execution *x, const mmc_job *job, int
     const mmc_path_config config = mmc_job_path_config(job, x->scale);
     mmc_status status = MMC_OK;
 
-    curve.point[curve.count++] = asked->permuted ? p->permuted.state : p->theta_c.state;
+    curve.point[curve.count++] = asked->permuted ? p->permuted.state : p->from.state;
     if (job->bend[index] >= 0) {
         MMC_GOTO(cleanup, mmc_job_model_read(&bend, x, job->bend[index]));
         if (bend.bends != 1)
@@ -110,12 +110,12 @@ static mmc_status curve_evaluate(const mmc_execution *x, const mmc_job *job, int
                                        x->plan->jobs[job->bend[index]].key, bend.bends));
         curve.point[curve.count++] = bend.bend[0];
     }
-    curve.point[curve.count++] = p->theta_nc.state;
-    MMC_GOTO(cleanup, mmc_path_evaluate(&result, x->be, p->theta_c.model, &x->data->sets[job->dataset], &curve, &config,
+    curve.point[curve.count++] = p->to.state;
+    MMC_GOTO(cleanup, mmc_path_evaluate(&result, x->be, p->from.model, &x->data->sets[job->dataset], &curve, &config,
                                         p->cache, &hooks));
     MMC_GOTO(cleanup, rows_of_points(x, job, asked->item, &result));
     MMC_GOTO(cleanup, rows_of_summary(x, job, asked->item, &result));
-    MMC_GOTO(cleanup, rows_of_speed(x, job, asked->item, &result, p->theta_c.model));
+    MMC_GOTO(cleanup, rows_of_speed(x, job, asked->item, &result, p->from.model));
 cleanup:
     mmc_path_result_close(&result);
     mmc_checkpoint_close(&bend);
@@ -138,8 +138,8 @@ mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job) {
     pair p = {0};
     mmc_status status = MMC_OK, failed = MMC_OK;
     char message[1024] = "";
-    MMC_GOTO(cleanup, mmc_job_model_read(&p.theta_c, x, job->theta_c));
-    MMC_GOTO(cleanup, mmc_job_model_read(&p.theta_nc, x, job->theta_nc));
+    MMC_GOTO(cleanup, mmc_job_model_read(&p.from, x, job->from));
+    MMC_GOTO(cleanup, mmc_job_model_read(&p.to, x, job->to));
     MMC_GOTO(cleanup, mmc_path_cache_create(&p.cache));
     for (int i = 0; i < job->curve_count; i++) {
         const char *item = job->curves[i]->item;
@@ -164,8 +164,8 @@ mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job) {
     status = failed == MMC_OK ? MMC_OK : mmc_fail(failed, "%s", message);
 cleanup:
     mmc_path_cache_free(p.cache);
-    mmc_checkpoint_close(&p.theta_c);
-    mmc_checkpoint_close(&p.theta_nc);
+    mmc_checkpoint_close(&p.from);
+    mmc_checkpoint_close(&p.to);
     mmc_checkpoint_close(&p.permuted);
     return status;
 }

@@ -51,10 +51,11 @@ static mmc_status log_write(const mmc_execution *x, const mmc_job *job, const mm
 
 /* --- rows: the learning curves ------------------------------------------------------------------------------------ */
 
-static mmc_status curve_row(const mmc_execution *x, const mmc_job *job, const char *item, const char *metric,
+static mmc_status curve_row(const mmc_execution *x, const mmc_job *job, const char *name, const char *metric,
                             const char *set, const char *split, int epoch, double value, int32_t n) {
+    char item[MMC_ITEM_MAX];
     mmc_record r = mmc_rows_new(x->rows, job);
-    r.item = item;
+    r.item = mmc_job_item(item, job, name);
     r.metric = metric;
     r.set = set;
     r.split = split;
@@ -74,6 +75,8 @@ static mmc_status rows_of_curves(const mmc_execution *x, const mmc_job *job, con
         int32_t train = data->train.count, test = data->test.count;
         MMC_TRY(curve_row(x, job, "curve-train", "accuracy", NULL, "train", e->epoch, e->accuracy, train));
         MMC_TRY(curve_row(x, job, "curve-train", "loss", NULL, "train", e->epoch, e->loss, train));
+        if (isnan(e->test_nc))
+            continue; /* no learning curve of the paper's */
         MMC_TRY(curve_row(x, job, "curve-test-nc", "accuracy", "NC", "test", e->epoch, e->test_nc, test));
         MMC_TRY(curve_row(x, job, "curve-test-c", "accuracy", "C", "test", e->epoch, e->test_c, test));
     }
@@ -100,8 +103,9 @@ static mmc_status row_of_speed(const mmc_execution *x, const mmc_job *job, const
                                const mmc_model *model) {
     if (result->images == 0 || !(result->wall_s > 0))
         return MMC_OK; /* nothing was trained by this process: no speed to report */
+    char item[MMC_ITEM_MAX];
     mmc_record r = mmc_rows_new(x->rows, job);
-    r.item = mmc_job_kind_name(job->kind);
+    r.item = mmc_job_item(item, job, mmc_job_kind_name(job->kind));
     r.metric = "images_per_s";
     r.value = (double)result->images / result->wall_s;
     r.unit = "1/s";
@@ -156,9 +160,10 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) 
     config.state_path = state_path;
     config.resume = true;
     config.fingerprint = fingerprint;
+    if (job->from >= 0)
+        MMC_GOTO(cleanup, mmc_job_model_read(&ends[0], x, job->from));
     if (job->kind == MMC_JOB_MIDPOINT) {
-        MMC_GOTO(cleanup, mmc_job_model_read(&ends[0], x, job->theta_c));
-        MMC_GOTO(cleanup, mmc_job_model_read(&ends[1], x, job->theta_nc));
+        MMC_GOTO(cleanup, mmc_job_model_read(&ends[1], x, job->to));
         bend = malloc(model->state_count * sizeof *bend);
         if (!bend)
             MMC_GOTO(cleanup, mmc_fail(MMC_ERR_MEMORY, "out of memory for a bend of %zu values", model->state_count));
@@ -168,7 +173,7 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) 
         curve.point[2] = ends[1].state;
         config.curve = &curve;
     }
-    MMC_GOTO(cleanup, mmc_train(&result, x->be, model, data, &config, NULL, &hooks));
+    MMC_GOTO(cleanup, mmc_train(&result, x->be, model, data, &config, ends[0].state, &hooks));
     MMC_GOTO(cleanup, row_of_speed(x, job, &result, model)); /* first: only this process knows it */
     MMC_GOTO(cleanup, result_write(x, job, model, &result));
     MMC_GOTO(cleanup, log_write(x, job, &result));

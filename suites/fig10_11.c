@@ -5,7 +5,7 @@ const mmc_suite mmc_suite_fig10 = {
     .name = "fig10",
     .paper = "Figure 10: learning curves, VGG-13, three data sets: train accuracy, test accuracy without and with cue",
     .kind = MMC_SUITE_CURVES,
-    .arch = "vgg13",
+    .archs = {"vgg13"},
     .datasets = {"cifar10-box", "cifar100-box", "dominoes"},
     .test = true,
     .train = true,
@@ -18,7 +18,7 @@ const mmc_suite mmc_suite_fig11 = {
     .paper = "Figure 11: learning curves, ResNet-18, three data sets: train accuracy, test accuracy without and with "
              "cue",
     .kind = MMC_SUITE_CURVES,
-    .arch = "resnet18",
+    .archs = {"resnet18"},
     .datasets = {"cifar10-box", "cifar100-box", "dominoes"},
     .test = true,
     .train = true,

@@ -7,7 +7,7 @@ const mmc_suite mmc_suite_fig14 = {
     .paper =
         "Figure 14: accuracy and loss along paths from theta_C to theta_NC, VGG-13, CIFAR-10 with box cue, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "vgg13",
+    .archs = {"vgg13"},
     .datasets = {"cifar10-box"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,
@@ -22,7 +22,7 @@ const mmc_suite mmc_suite_fig15 = {
     .paper =
         "Figure 15: accuracy and loss along paths from theta_C to theta_NC, ResNet-18, CIFAR-10 with box cue, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "resnet18",
+    .archs = {"resnet18"},
     .datasets = {"cifar10-box"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,
@@ -37,7 +37,7 @@ const mmc_suite mmc_suite_fig16 = {
     .paper =
         "Figure 16: accuracy and loss along paths from theta_C to theta_NC, VGG-13, CIFAR-100 with box cue, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "vgg13",
+    .archs = {"vgg13"},
     .datasets = {"cifar100-box"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,
@@ -52,7 +52,7 @@ const mmc_suite mmc_suite_fig17 = {
     .paper =
         "Figure 17: accuracy and loss along paths from theta_C to theta_NC, ResNet-18, CIFAR-100 with box cue, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "resnet18",
+    .archs = {"resnet18"},
     .datasets = {"cifar100-box"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,
@@ -66,7 +66,7 @@ const mmc_suite mmc_suite_fig18 = {
     .name = "fig18",
     .paper = "Figure 18: accuracy and loss along paths from theta_C to theta_NC, VGG-13, Dominoes, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "vgg13",
+    .archs = {"vgg13"},
     .datasets = {"dominoes"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,
@@ -81,7 +81,7 @@ const mmc_suite mmc_suite_fig19 = {
     .paper =
         "Figure 19: accuracy and loss along paths from theta_C to theta_NC, ResNet-18, Dominoes, test and train data",
     .kind = MMC_SUITE_PATHS,
-    .arch = "resnet18",
+    .archs = {"resnet18"},
     .datasets = {"dominoes"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,

@@ -7,7 +7,7 @@ const mmc_suite mmc_suite_fig4 = {
     .paper = "Figure 4: accuracy along paths from theta_C (cue proportion p) to theta_NC, ResNet-18, CIFAR-10 with box "
              "cue, test data; paths: quadratic trained without and with cue, linear, linear after matching neurons",
     .kind = MMC_SUITE_PATHS,
-    .arch = "resnet18",
+    .archs = {"resnet18"},
     .datasets = {"cifar10-box"},
     .curves = {MMC_PATHS_OF_FIGURE_4},
     .test = true,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *mmc_job_kind_name(mmc_job_kind kind) {
-    static const char *const names[] = {"train", "midpoint", "match", "paths", "sheet"};
+    static const char *const names[] = {"train", "finetune", "midpoint", "match", "evaluate", "paths", "sheet"};
     return names[kind];
 }
 
@@ -18,20 +18,28 @@ mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale) {
                             .height = mmc_dataset_height(job->dataset)};
 }
 
+static const mmc_scale_training *training_of(const mmc_job *job, const mmc_scale *scale) {
+    if (job->kind == MMC_JOB_MIDPOINT)
+        return &scale->midpoint;
+    if (job->pretrain)
+        return &scale->pretrain;
+    return job->from >= 0 ? &scale->fine_tune : &scale->scratch;
+}
+
 mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale) {
-    bool bend = job->kind == MMC_JOB_MIDPOINT;
-    const mmc_scale_training *t = bend ? &scale->midpoint : &scale->scratch;
+    const bool bend = job->kind == MMC_JOB_MIDPOINT, tuned = !bend && job->from >= 0;
+    const mmc_scale_training *t = training_of(job, scale);
     *out = bend ? mmc_midpoint_defaults() : mmc_train_defaults();
     out->epochs = t->epochs;
     out->batch = t->batch;
-    out->lr = t->lr;
+    out->lr = tuned ? job->lr : t->lr;
     if (t->schedule) {
         MMC_TRY(mmc_schedule_parse(&out->schedule, t->schedule));
         out->schedule_default = false;
     }
-    out->cue = bend ? (job->bend_cue ? 1 : 0) : job->cue;
+    out->cue = bend ? (job->bend_cue ? 1 : 0) : tuned ? 0 : job->cue;
     out->seed = job->training_seed;
-    out->curves = !bend;
+    out->curves = !bend && !*job->variant;
     return MMC_OK;
 }
 
@@ -104,6 +112,7 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
     if (job->kind == MMC_JOB_SHEET) {
         put(&o, "seed", json_integer((json_int_t)job->seed));
     } else {
+        put(&o, "variant", json_string(job->variant));
         put(&o, "arch", json_string(mmc_arch_name(job->arch)));
         put(&o, "width", json_integer(scale->width));
         put(&o, "backend", json_string(be->name));
@@ -122,10 +131,10 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
         put(&o, "test", json_boolean(job->test));
         put(&o, "train", json_boolean(job->train));
     }
-    if (job->theta_c >= 0) {
-        put(&o, "theta_c", json_string(plan->jobs[job->theta_c].key));
-        put(&o, "theta_nc", json_string(plan->jobs[job->theta_nc].key));
-    }
+    if (job->from >= 0)
+        put(&o, "from", json_string(plan->jobs[job->from].key));
+    if (job->to >= 0)
+        put(&o, "to", json_string(plan->jobs[job->to].key));
     job->config = o.failed ? NULL : json_dumps(o.json, JSON_SORT_KEYS | JSON_COMPACT);
     status = job->config ? mmc_run_digest(job->key, job->config)
                          : mmc_fail(MMC_ERR_MEMORY, "out of memory while describing %s", job->label);
@@ -135,7 +144,10 @@ cleanup:
 }
 
 mmc_status mmc_plan_keys(mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be, const mmc_run_data *data) {
-    for (int i = 0; i < plan->count; i++)
-        MMC_TRY(job_configure(&plan->jobs[i], plan, scale, be, data));
+    /* Paths last: a suite may have added a bend to those of an earlier one. Nothing needs paths. */
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < plan->count; i++)
+            if ((plan->jobs[i].kind == MMC_JOB_PATHS) == (pass == 1))
+                MMC_TRY(job_configure(&plan->jobs[i], plan, scale, be, data));
     return MMC_OK;
 }

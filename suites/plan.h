@@ -18,12 +18,14 @@
 extern "C" {
 #endif
 
-enum { MMC_JOB_SCHEMA = 1, MMC_JOB_CURVES_MAX = 8 };
+enum { MMC_JOB_SCHEMA = 2, MMC_JOB_CURVES_MAX = 8 };
 
 typedef enum mmc_job_kind {
-    MMC_JOB_TRAIN,    /* theta_NC (cue 0) or theta_C(p); its rows are the learning curves */
-    MMC_JOB_MIDPOINT, /* the bend of a quadratic path between two of them */
-    MMC_JOB_MATCH,    /* theta_C with its units in the order of theta_NC's */
+    MMC_JOB_TRAIN,    /* theta_NC (cue 0), theta_C(p), theta_FT(lr), a pre-trained model; rows: learning curves */
+    MMC_JOB_FINETUNE, /* a fine-tuning method, from a pre-trained model or from scratch */
+    MMC_JOB_MIDPOINT, /* the bend of a quadratic path between two models */
+    MMC_JOB_MATCH,    /* `from` with its units in the order of `to`'s */
+    MMC_JOB_EVALUATE, /* a model on the four sets, batch norm as stored */
     MMC_JOB_PATHS,    /* all curves of one pair, sharing their end points */
     MMC_JOB_SHEET     /* samples of the four sets as a picture */
 } mmc_job_kind;
@@ -34,24 +36,33 @@ typedef enum mmc_job_state {
     MMC_JOB_FAILED /* `reason` says why */
 } mmc_job_state;
 
+enum { MMC_VARIANT_MAX = 32 };
+
 typedef struct mmc_job {
     mmc_job_kind kind;
     const mmc_suite *suite; /* the first that asked */
     char key[17];           /* first 16 hex digits of the SHA-256 of `config` */
     char *config;           /* full canonical configuration: JSON, sorted keys. Owned */
-    char label[128];        /* "train resnet18-w8 fashion-box p=1 seed=1" */
+    char label[128];        /* "train resnet18-w8 fashion-box p=1 seed=1"; jobs of equal labels are one job */
+    /* What tells it and its rows from those of the figures' theta_C and theta_NC: "" (these), "ft-0.01" (theta_FT and
+     * its pair), "pretrained", or the name of a method. */
+    char variant[MMC_VARIANT_MAX];
     mmc_arch arch;
     mmc_dataset_kind dataset;
-    double cue;                                        /* p of theta_C */
-    uint64_t seed;                                     /* of the experiment: as in its records */
-    uint64_t training_seed;                            /* theta_NC and theta_C start from different weights */
-    int theta_c, theta_nc;                             /* MIDPOINT, MATCH, PATHS: jobs they come from; else -1 */
+    double cue;             /* p of theta_C */
+    uint64_t seed;          /* of the experiment: as in its records */
+    uint64_t training_seed; /* models start from different weights and see the images in different orders */
+    /* Jobs that its models come from; -1: none. MIDPOINT, MATCH, PATHS: the ends at t = 0 and t = 1. TRAIN, FINETUNE,
+     * EVALUATE: `from` is the start, or the model. */
+    int from, to;
+    double lr;                                         /* TRAIN from a model: its rate */
+    bool pretrain;                                     /* TRAIN: the clean samples are kept for the methods */
     bool bend_cue;                                     /* MIDPOINT: trained on data where every image carries its cue */
     const mmc_suite_curve *curves[MMC_JOB_CURVES_MAX]; /* PATHS */
     int bend[MMC_JOB_CURVES_MAX];                      /* PATHS: job of the curve's bend, or -1 */
-    int match; /* PATHS: job of the permuted theta_C, or -1 where no curve wants it */
+    int match;                                         /* PATHS: job of the permuted `from`, or -1: no curve wants it */
     int curve_count;
-    bool test, train; /* PATHS, SHEET: splits */
+    bool test, train; /* PATHS, EVALUATE, SHEET: splits */
     mmc_job_state state;
     char reason[512];
 } mmc_job;
@@ -70,7 +81,7 @@ typedef struct mmc_plan_item {
     const char *arch, *dataset;
 } mmc_plan_item;
 
-enum { MMC_PLAN_ABSENT_MAX = 96, MMC_PLAN_ITEMS_MAX = 64 };
+enum { MMC_PLAN_ABSENT_MAX = 160, MMC_PLAN_ITEMS_MAX = 160 };
 
 typedef struct mmc_plan {
     mmc_job *jobs;
@@ -100,14 +111,14 @@ mmc_status mmc_plan_expand(mmc_plan *plan, const mmc_plan_settings *settings, co
                            mmc_run_data *data);
 void mmc_plan_close(mmc_plan *plan);
 
-const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "midpoint", "match", "paths", "sheet" */
+const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "finetune", "midpoint", ... */
 
 /* Training and path settings of a job, and the network they act on. */
 mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale);
 mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale);
 mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale);
 
-/* Fills config and key of every job, in order: a job's configuration holds the keys of its inputs. */
+/* Fills config and key of every job, inputs first: a job's configuration holds the keys of its inputs. */
 mmc_status mmc_plan_keys(mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be, const mmc_run_data *data);
 
 #ifdef __cplusplus

@@ -79,6 +79,22 @@ static json_t *training_text(const mmc_scale_training *t, const char *usual) {
     return text("%d epochs, batch %d, lr %g, %s", t->epochs, t->batch, t->lr, t->schedule ? t->schedule : usual);
 }
 
+static json_t *fine_tuning_text(const mmc_scale_training *t) {
+    return text("%d epochs, batch %d, the figure's lr, %s", t->epochs, t->batch,
+                t->schedule ? t->schedule : "x0.1 after 40% and 80% of the epochs");
+}
+
+/* What was asked for, else the scale's choice, else all. */
+static json_t *cues_text(const mmc_plan_settings *s, const double chosen[MMC_SCALE_CUES_MAX]) {
+    char cues[128] = "";
+    size_t used = 0;
+    int count = s->cue_count ? s->cue_count : MMC_SCALE_CUES_MAX;
+    const double *list = s->cue_count ? s->cues : chosen;
+    for (int i = 0; i < count && list[i] > 0; i++)
+        used += (size_t)snprintf(cues + used, sizeof cues - used, "%s%g", i ? ", " : "", list[i]);
+    return json_string(used ? cues : "all of the paper's");
+}
+
 static json_t *images_text(int32_t limit, const char *all) {
     return limit ? text("the first %d", limit) : json_string(all);
 }
@@ -92,19 +108,15 @@ static json_t *protocol(const mmc_plan_settings *s) {
     put(&p, "train images", images_text(c->limit_train, "all"));
     put(&p, "test images", images_text(c->limit_test, "all"));
     put(&p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
+    put(&p, "fine-tuning without cues", fine_tuning_text(&c->fine_tune));
     put(&p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
     put(&p, "points", text("%d", c->points));
     put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
     put(&p, "batch norm images", images_text(c->bn_images, "the train split"));
     put(&p, "seeds", text("%d", c->seeds));
     put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
-    char cues[128] = "";
-    size_t used = 0;
-    int count = s->cue_count ? s->cue_count : MMC_SCALE_CUES_MAX;
-    const double *list = s->cue_count ? s->cues : c->cues;
-    for (int i = 0; i < count && list[i] > 0; i++)
-        used += (size_t)snprintf(cues + used, sizeof cues - used, "%s%g", i ? ", " : "", list[i]);
-    put(&p, "cue proportions", json_string(used ? cues : "all of the paper's"));
+    put(&p, "cue proportions", cues_text(s, c->cues));
+    put(&p, "cue proportions of fine-tuned models", cues_text(s, c->fine_tune_cues));
     return finish(&p);
 }
 

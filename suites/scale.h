@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-enum { MMC_SCALE_CUES_MAX = 8, MMC_SCALE_DATASETS_MAX = 4, MMC_SCALE_SUITES_MAX = 24 };
+enum { MMC_SCALE_CUES_MAX = 8, MMC_SCALE_DATASETS_MAX = 4, MMC_SCALE_SUITES_MAX = 48 };
 
 /* Training of one kind of job; batch size, learning rate and its steps (SPEC 3, 4). */
 typedef struct mmc_scale_training {
@@ -20,14 +20,29 @@ typedef struct mmc_scale_training {
     const char *schedule; /* "step:40,80:0.1", ...; NULL: the protocol's own steps for these epochs */
 } mmc_scale_training;
 
+/* The fine-tuning methods of Tables 1, 3 and 4; rates and all else are SPEC 3's. */
+typedef struct mmc_scale_methods {
+    int epochs;         /* of the whole network: FT, CBFT, the second part of LPFT */
+    int head_epochs;    /* of a new linear layer: LLRT, the first part of LPFT */
+    int scratch_epochs; /* from scratch on the clean samples */
+    int batch;
+    int32_t clean; /* samples without cue; pre-training has the rest of the train split */
+} mmc_scale_methods;
+
 typedef struct mmc_scale {
     const char *name, *about;
     bool reduced; /* not the paper's protocol: reports never set its numbers beside the paper's as if alike */
     int width;    /* channels of the first stage */
     int32_t limit_train, limit_test; /* 0: the whole split */
-    int seeds;
+    int seeds;                       /* of figures */
+    int table_seeds;                 /* of Tables 1, 3 and 4 */
     mmc_scale_training scratch, midpoint;
-    double cues[MMC_SCALE_CUES_MAX]; /* of the suite's, those run here; 0 ends the list; none: all */
+    mmc_scale_training fine_tune; /* on the full split from theta_C; its rate is the figure's */
+    mmc_scale_training pretrain;  /* on the train split less the clean samples */
+    mmc_scale_methods methods;
+    /* Cue proportions of the suite's that are run here; 0 ends the list; none: all. Of figures, of figures with
+     * fine-tuned models, of tables. */
+    double cues[MMC_SCALE_CUES_MAX], fine_tune_cues[MMC_SCALE_CUES_MAX], table_cues[MMC_SCALE_CUES_MAX];
     int points;
     mmc_bn_mode bn;
     int bn_batch;

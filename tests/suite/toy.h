@@ -42,7 +42,9 @@ inline const mmc_scale &toyScale() {
         s.seeds = 1;
         s.scratch = {2, 32, .05, nullptr};
         s.midpoint = {2, 32, .05, nullptr};
+        s.fine_tune = {2, 32, 0, nullptr};
         s.cues[0] = 1.0;
+        s.fine_tune_cues[0] = .5;
         s.points = 3;
         s.bn = MMC_BN_POOLED;
         s.bn_batch = 32;
