@@ -239,15 +239,27 @@ static mmc_status read_open_file(mmc_checkpoint *out, const mmc_safetensors *fil
     return MMC_OK;
 }
 
-mmc_status mmc_checkpoint_read(mmc_checkpoint *out, const char *path) {
-    *out = (mmc_checkpoint){0};
-    mmc_safetensors file;
-    MMC_TRY(mmc_safetensors_open(&file, path));
-    mmc_status status = read_open_file(out, &file, path);
-    mmc_safetensors_close(&file);
+/* Takes over an open file. */
+static mmc_status read_file(mmc_checkpoint *out, mmc_safetensors *file, const char *path) {
+    mmc_status status = read_open_file(out, file, path);
+    mmc_safetensors_close(file);
     if (status != MMC_OK)
         mmc_checkpoint_close(out);
     return status;
+}
+
+mmc_status mmc_checkpoint_read(mmc_checkpoint *out, const char *path) {
+    mmc_safetensors file;
+    *out = (mmc_checkpoint){0};
+    MMC_TRY(mmc_safetensors_open(&file, path));
+    return read_file(out, &file, path);
+}
+
+mmc_status mmc_checkpoint_parse(mmc_checkpoint *out, const void *bytes, size_t size, const char *what) {
+    mmc_safetensors file;
+    *out = (mmc_checkpoint){0};
+    MMC_TRY(mmc_safetensors_parse(&file, bytes, size, what));
+    return read_file(out, &file, what);
 }
 
 void mmc_checkpoint_close(mmc_checkpoint *c) {

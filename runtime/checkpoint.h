@@ -34,6 +34,9 @@ typedef struct mmc_checkpoint {
  * tensor, named; NaN or infinity in a tensor, named; metadata that contradicts the tensors). */
 mmc_status mmc_checkpoint_read(mmc_checkpoint *out, const char *path);
 
+/* The same from memory (copied); `what` names it in messages. */
+mmc_status mmc_checkpoint_parse(mmc_checkpoint *out, const void *bytes, size_t size, const char *what);
+
 /* Writes state and bends to a temporary name beside `path`, syncs, renames. Nothing is left behind on failure. */
 mmc_status mmc_checkpoint_write(const char *path, const mmc_checkpoint *c);
 

@@ -6,6 +6,7 @@
 import gzip
 import json
 import lzma
+import math
 import pathlib
 import struct
 import zlib
@@ -73,6 +74,85 @@ def safetensors():
     put("float8", {"a": entry("F8_E4M3", [1], 0, 1)}, b"a")
 
 
+def vgg13(width, classes, prefix=""):
+    """Names and shapes of its tensors."""
+    shapes, before = {}, 3
+    for i, channels in enumerate(width * m for m in (1, 1, 2, 2, 4, 4, 8, 8, 8, 8)):
+        shapes[f"layers.{i}.conv1.weight"] = [channels, before, 3, 3]
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"layers.{i}.bn1.{name}"] = [channels]
+        before = channels
+    shapes |= {"linear.weight": [classes, before], "linear.bias": [classes]}
+    return {prefix + name: shape for name, shape in shapes.items()}
+
+
+def resnet18(width, classes):
+    shapes = {}
+
+    def unit(conv, bn, out, into, side):
+        shapes[conv + ".weight"] = [out, into, side, side]
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{bn}.{name}"] = [out]
+
+    unit("conv1", "bn1", width, 3, 3)
+    before = width
+    for stage in range(4):
+        channels = width << stage
+        for block in range(2):
+            at = f"layer{stage + 1}.{block}."
+            unit(at + "conv1", at + "bn1", channels, before, 3)
+            unit(at + "conv2", at + "bn2", channels, channels, 3)
+            if stage > 0 and block == 0:
+                unit(at + "shortcut_conv", at + "shortcut_bn", channels, before, 1)
+            before = channels
+    return shapes | {"linear.weight": [classes, before], "linear.bias": [classes]}
+
+
+def checkpoint():
+    """Inputs: a number of zeros (3 bytes), then a file whose last tensors are as many zeros."""
+    def put(name, shapes, metadata=None, types=None, start=b""):
+        header, at = {"__metadata__": metadata} if metadata else {}, 0
+        for tensor, shape in shapes.items():
+            kind = (types or {}).get(tensor, "F16")
+            end = at + math.prod(shape) * {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I64": 8}[kind]
+            header[tensor] = entry(kind, shape, at, end)
+            at = end
+        text = json.dumps(header, separators=(",", ":")).encode()
+        write("checkpoint", name, (at - len(start)).to_bytes(3, "little") + tensors_file(text, start))
+
+    plain = vgg13(4, 2)
+    put("vgg13", plain, {"arch": "vgg13", "width": "4", "classes": "2", "dataset": "dominoes", "seed": "1", "job": "j",
+                         "program": "p"})
+    put("resnet18", resnet18(4, 2))
+    put("state_and_bend", plain | vgg13(4, 2, "mid.0."), {"curve": "quadratic", "bends": "1"})
+    put("bend_from_one", vgg13(4, 2, "mid.1."))
+    put("bend_17", plain | {"mid.17.linear.bias": [2]})
+    put("bend_left_out", plain | {"mid.0.linear.bias": [2], "mid.2.linear.bias": [2]})
+    put("bends_lie", plain, {"bends": "2"})
+    put("arch_lies", plain, {"arch": "resnet18"})
+    put("width_lies", plain, {"width": "64"})
+    put("classes_lie", plain, {"classes": "-1"})
+    counter = "layers.3.bn1.num_batches_tracked"
+    put("counter", plain | {counter: []}, types={counter: "I64"})
+    put("counter_of_nothing", plain | {"layers.99.bn1.num_batches_tracked": []})
+    put("wide_and_empty", {"conv1.weight": [1024, 0, 3, 3], "linear.weight": [10, 0]})
+    put("width_3", vgg13(3, 2))
+    put("classes_1", vgg13(4, 1))
+    put("linear_missing", {n: s for n, s in plain.items() if not n.startswith("linear")})
+    put("tensor_missing", {n: s for n, s in plain.items() if n != "layers.9.bn1.running_var"})
+    put("tensor_extra", plain | {"layers.10.conv1.weight": [1]})
+    put("shape_wrong", plain | {"layers.5.conv1.weight": [16, 16, 1, 9]})
+    put("long_name", plain | {"mid.0." + "x" * 300: [1]})
+    put("name_with_newline", plain | {"a\nb": [1]})
+    put("integers", plain, types={"linear.bias": "I64"})
+    put("mixed_types", plain, types={"linear.bias": "F64", "linear.weight": "BF16", "layers.0.conv1.weight": "F32"})
+    put("nan", plain, start=b"\x00\x7e")
+    put("infinity", plain, start=b"\x00\x7c")
+    variance = "layers.0.bn1.running_var"
+    put("variance_negative", {variance: [4]} | plain, start=b"\x00\xbc")
+    write("checkpoint", "header_alone", b"\0\0\0" + tensors_file({}))
+
+
 def cifar():
     image = bytes(i & 255 for i in range(3072))
     ten, hundred = b"\3" + image, b"\x13\x63" + image
@@ -130,6 +210,7 @@ def compressed(target, pack):
 
 def main():
     safetensors()
+    checkpoint()
     cifar()
     idx()
     compressed("gz", lambda data: gzip.compress(data, 6, mtime=0))
