@@ -15,7 +15,8 @@ typedef struct cost {
 enum { FORWARD, BATCH_NORM_SUMS, BATCH_NORM_DZ, BY_DATA, BY_WEIGHTS, KERNELS };
 
 static int unit_costs(cost out[KERNELS], const mmc_unit_info *u, mmc_pass pass) {
-    const double pixels = (double)((u->h + u->stride - 1) / u->stride) * ((u->w + u->stride - 1) / u->stride);
+    const int rows = (u->h + u->stride - 1) / u->stride, columns = (u->w + u->stride - 1) / u->stride;
+    const double pixels = (double)rows * columns;
     const double flop = 2.0 * u->r * u->r * u->c * u->k * pixels;
     const double in = ELEMENT * (double)u->c * u->h * u->w, made = ELEMENT * (double)u->k * pixels;
     out[FORWARD] = (cost){flop, in + made + (u->residual >= 0 ? made : 0)};
