@@ -152,8 +152,11 @@ static mmc_status job_try(bool *taken, const mmc_execution *x, mmc_job *job, str
         return MMC_OK;
     *taken = true;
     mmc_status status = job_look(x, job, began); /* it may have been finished while we asked for it */
-    if (status == MMC_OK && job->state == MMC_JOB_PENDING)
-        status = job_do(x, job, lease);
+    if (status == MMC_OK && job->state == MMC_JOB_PENDING) {
+        status = mmc_rows_learn(x->rows, x->directory); /* a process that was killed may have left some of its rows */
+        if (status == MMC_OK)
+            status = job_do(x, job, lease);
+    }
     mmc_lease_release(lease);
     return status;
 }

@@ -52,16 +52,21 @@ bool mmc_rows_has(const mmc_rows *rows, const mmc_record *record) {
 mmc_status mmc_rows_open(mmc_rows *out, const char *run_directory, int shard, const mmc_backend *be,
                          const mmc_scale *scale, const mmc_run_request *request) {
     *out = (mmc_rows){.be = be, .scale = scale, .request = request};
-    mmc_record_set set = {0};
-    mmc_status status = MMC_OK;
-    MMC_GOTO(cleanup, mmc_record_writer_open(&out->writer, run_directory, shard));
-    MMC_GOTO(cleanup, mmc_record_set_read(&set, run_directory));
-    for (size_t i = 0; i < set.count; i++)
-        MMC_GOTO(cleanup, known_add(out, row_hash(&set.rows[i])));
-cleanup:
-    mmc_record_set_close(&set);
+    mmc_status status = mmc_record_writer_open(&out->writer, run_directory, shard);
+    if (status == MMC_OK)
+        status = mmc_rows_learn(out, run_directory);
     if (status != MMC_OK)
         mmc_rows_close(out);
+    return status;
+}
+
+mmc_status mmc_rows_learn(mmc_rows *rows, const char *run_directory) {
+    mmc_record_set set;
+    mmc_status status = MMC_OK;
+    MMC_TRY(mmc_record_set_read(&set, run_directory));
+    for (size_t i = 0; i < set.count && status == MMC_OK; i++)
+        status = known_add(rows, row_hash(&set.rows[i]));
+    mmc_record_set_close(&set);
     return status;
 }
 

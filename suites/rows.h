@@ -35,6 +35,10 @@ mmc_status mmc_rows_open(mmc_rows *out, const char *run_directory, int shard, co
                          const mmc_scale *scale, const mmc_run_request *request);
 void mmc_rows_close(mmc_rows *rows);
 
+/* Learns what other processes have written since: before a job that one of them may have begun, and before claims.
+ * Errors: those of mmc_record_set_read. */
+mmc_status mmc_rows_learn(mmc_rows *rows, const char *run_directory);
+
 /* A record with what the run and the job know; job NULL: of no job. Its strings live as long as the job and the run. */
 mmc_record mmc_rows_new(const mmc_rows *rows, const mmc_job *job);
 

@@ -170,21 +170,32 @@ cleanup:
 /* --- end ------------------------------------------------------------------------------------------------------------
  */
 
-/* Two shards may come to their end together: one draws after the other. */
-static mmc_status report_draw(const run *r, char *page, size_t size) {
+/* Two shards may come to their end together: one judges and draws after the other. */
+static mmc_status end_lock(int *fd, const run *r) {
     char path[4096];
     snprintf(path, sizeof path, "%s/artifacts/report.lock", r->directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fd < 0)
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0)
         return mmc_fail(MMC_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    while (fcntl(fd, F_SETLKW, &whole) != 0)
+    while (fcntl(*fd, F_SETLKW, &whole) != 0)
         if (errno != EINTR) {
-            close(fd);
+            close(*fd);
             return mmc_fail(MMC_ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
         }
-    mmc_status status = mmc_report_draw(page, size, r->directory);
-    close(fd);
+    return MMC_OK;
+}
+
+/* The claims' verdicts, then the page. */
+static mmc_status judge_and_draw(run *r, int *failed, char *claim, size_t claim_size, char *page, size_t page_size) {
+    int lock;
+    MMC_TRY(end_lock(&lock, r));
+    mmc_status status = mmc_rows_learn(&r->rows, r->directory);
+    if (status == MMC_OK)
+        status = claims_judge(r, failed, claim, claim_size);
+    if (status == MMC_OK && !r->request->no_report)
+        status = mmc_report_draw(page, page_size, r->directory);
+    close(lock);
     return status;
 }
 
@@ -204,9 +215,7 @@ static mmc_status run_conclude(run *r, char *page, size_t size) {
     if (pending) {
         tell(r, "this shard is done; %d jobs are in the hands of others, and the last writes the report", pending);
     } else {
-        MMC_TRY(claims_judge(r, &failed_claims, claim, sizeof claim));
-        if (!r->request->no_report)
-            MMC_TRY(report_draw(r, page, size));
+        MMC_TRY(judge_and_draw(r, &failed_claims, claim, sizeof claim, page, size));
     }
     if (failed)
         return mmc_fail(MMC_ERR_WRONG, "%d of %d jobs failed; the first: %s: %s. --resume --out %s tries them again",

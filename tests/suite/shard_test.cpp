@@ -109,6 +109,46 @@ TEST_F(Processes, KilledAnywhereNothingIsLostAndNothingTwice) {
     EXPECT_EQ(toyLines(out), toyRows(out).size());
 }
 
+#ifdef MMC_SLOW
+constexpr int random_kills = 100;
+#else
+constexpr int random_kills = 5;
+#endif
+
+// Two processes share a run; one of them is killed at a random instant and started again, over and over. Whenever a run
+// comes to its end before that, a new one begins, and each must leave what the undisturbed one left.
+TEST_F(Processes, ShardsKilledAtRandomInstantsLeaveTheRowsOfOne) {
+    const auto expected = withoutTrainingSpeed(toyRows(whole));
+    const auto models = toyModels(whole);
+    int kills = 0, runs = 0;
+    uint64_t draw = 0;
+    for (; kills < random_kills; runs++) {
+        const std::string directory = folder.path("run-" + std::to_string(runs));
+        pid_t shard[2] = {start(data, directory, 0, 2), start(data, directory, 1, 2)};
+        while (kills < random_kills) {
+            const int delay_ms = static_cast<int>(mmc_rng_below(mmc_rng_at(1, MMC_RNG_TOY, 9, draw++), 400));
+            const int victim = static_cast<int>(mmc_rng_below(mmc_rng_at(1, MMC_RNG_TOY, 9, draw++), 2));
+            std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+            kill(shard[victim], SIGKILL);
+            const int code = finish(shard[victim]);
+            shard[victim] = -1;
+            if (code == 0)
+                break;
+            ASSERT_EQ(code, -1);
+            kills++;
+            shard[victim] = start(data, directory, victim, 2);
+        }
+        for (pid_t pid : shard)
+            EXPECT_TRUE(pid == -1 || finish(pid) == 0);
+        // the other shard may have been killed with jobs in hand that this one had passed by: once more, all of them
+        EXPECT_EQ(finish(start(data, directory, 0, 2)), 0);
+        EXPECT_EQ(withoutTrainingSpeed(toyRows(directory)), expected) << "run " << runs;
+        EXPECT_EQ(toyModels(directory), models) << "run " << runs;
+        EXPECT_EQ(toyLines(directory), toyRows(directory).size()) << "run " << runs;
+    }
+    RecordProperty("runs", runs);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
