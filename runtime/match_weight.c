@@ -1,5 +1,6 @@
 #include "runtime/match_weight.h"
 
+#include "kernels/products.h"
 #include "runtime/match_solver.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ typedef struct matcher {
     float *a, *b;  /* (units, length): a group's units, target's and the model's as the other groups permute it */
     int32_t *column;
     mmc_match_solver solver;
-    double *score; /* (units, units): the solver's costs */
+    double *score;   /* (units, units): the solver's costs */
+    void *workspace; /* of the products */
 } matcher;
 
 /* --- a group's parameters as a matrix: one row a unit --- */
@@ -93,25 +95,22 @@ static double inner(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-/* score[i][j] = <row i of a, row j of b>. Rows are cut so that those of b stay in cache while all of a passes. */
-static void score_group(matcher *m, size_t length, int units) {
-    enum { CUT = 2048 };
-    memset(m->score, 0, (size_t)units * (size_t)units * sizeof *m->score);
-    for (size_t first = 0; first < length; first += CUT) {
-        const size_t count = length - first < CUT ? length - first : CUT;
-#pragma omp parallel for schedule(static)
-        for (int i = 0; i < units; i++)
-            for (int j = 0; j < units; j++)
-                m->score[(size_t)i * (size_t)units + (size_t)j] +=
-                    inner(m->a + (size_t)i * length + first, m->b + (size_t)j * length + first, count);
-    }
-}
-
 static double score_of(const matcher *m, int units, const int32_t *column) {
     double sum = 0;
     for (int i = 0; i < units; i++)
         sum += m->score[(size_t)i * (size_t)units + (size_t)column[i]];
     return sum;
+}
+
+/* What group g scores depends on the groups that some weight joins it to: they are to be looked at again. */
+static void mark_stale(const matcher *m, bool *stale, int g) {
+    for (int i = 0; i < m->model->unit_count; i++) {
+        const int in = m->groups->of_slot[m->model->units[i].input], out = m->groups->of_slot[i + 1];
+        if (in == g)
+            stale[out] = true;
+        if (out == g && in >= 0)
+            stale[in] = true;
+    }
 }
 
 /* The best assignment of group g given the others; `moved` where it is better than the one that stands. */
@@ -120,7 +119,7 @@ static mmc_status improve(matcher *m, int32_t *permutation, mmc_match_score *out
     const size_t length = unit_length(m->model, m->groups, g);
     gather(m, m->a, length, g, m->target, NULL);
     gather(m, m->b, length, g, m->state, permutation);
-    score_group(m, length, group->units);
+    MMC_TRY(mmc_own_products(m->score, m->a, m->b, group->units, length, m->workspace));
     mmc_assign_result result;
     if (mmc_match_solver_solve(&m->solver, group->units, m->column, &result) != MMC_OK)
         return mmc_fail(MMC_ERR_WRONG, "group %s cannot be matched: its weights are not finite", group->name);
@@ -139,7 +138,10 @@ static mmc_status descend(matcher *m, int32_t *permutation, mmc_match_score *sco
                           uint64_t seed) {
     const int count = m->groups->count;
     int32_t order[MMC_MODEL_UNITS];
+    bool stale[MMC_MODEL_UNITS];
     mmc_permutation_identity(permutation, m->groups);
+    for (int g = 0; g < count; g++)
+        stale[g] = true;
     for (int sweep = 0; sweep < MMC_MATCH_SWEEPS; sweep++) {
         bool moved = false;
         for (int32_t g = 0; g < count; g++)
@@ -147,8 +149,17 @@ static mmc_status descend(matcher *m, int32_t *permutation, mmc_match_score *sco
         if (start > 0)
             mmc_rng_permutation(order, (size_t)count, seed, MMC_RNG_MATCH,
                                 (uint32_t)start * MMC_MATCH_SWEEPS + (uint32_t)sweep);
-        for (int i = 0; i < count; i++)
-            MMC_TRY(improve(m, permutation, &scores[order[i]], &moved, order[i]));
+        for (int i = 0; i < count; i++) {
+            const int g = order[i];
+            bool changed = false;
+            if (!stale[g])
+                continue; /* would find what stands */
+            stale[g] = false;
+            MMC_TRY(improve(m, permutation, &scores[g], &changed, g));
+            if (changed)
+                mark_stale(m, stale, g);
+            moved |= changed;
+        }
         if (!moved) {
             *sweeps = sweep + 1;
             return MMC_OK;
@@ -171,7 +182,8 @@ static mmc_status prepare(matcher *m) {
     m->a = malloc(m->length * sizeof *m->a);
     m->b = malloc(m->length * sizeof *m->b);
     m->column = malloc((size_t)m->units * sizeof *m->column);
-    if (!m->a || !m->b || !m->column)
+    m->workspace = aligned_alloc(64, mmc_products_workspace_size(m->units));
+    if (!m->a || !m->b || !m->column || !m->workspace)
         return mmc_fail(MMC_ERR_MEMORY, "out of memory: matching %d units by their %zu weights", m->units, m->length);
     MMC_TRY(mmc_match_solver_open(&m->solver, m->units, MMC_ASSIGN_F64));
     m->score = m->solver.cost;
@@ -182,6 +194,7 @@ static void release(matcher *m) {
     free(m->a);
     free(m->b);
     free(m->column);
+    free(m->workspace);
     mmc_match_solver_close(&m->solver);
 }
 

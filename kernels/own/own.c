@@ -4,6 +4,8 @@
 #include "kernels/assign.h"
 #include "kernels/correlation.h"
 #include "kernels/mlp.h"
+#include "kernels/own/products.h"
+#include "kernels/products.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@ typedef struct own_variant {
     const mmc_assign_ops *assign;
     const mmc_correlation_ops *correlation;
     const mmc_mlp_ops *mlp;
+    void (*products)(double *out, const float *a, const float *b, int rows, size_t length, void *workspace);
     double (*probe_fma)(long steps, float seed, float *result);
 } own_variant;
 
@@ -23,6 +26,7 @@ extern const mmc_flat_ops mmc_own_flat_table_baseline;
 extern const mmc_assign_ops mmc_own_assign_table_baseline;
 extern const mmc_correlation_ops mmc_own_correlation_table_baseline;
 extern const mmc_mlp_ops mmc_own_mlp_table_baseline;
+void mmc_own_products_baseline(double *out, const float *a, const float *b, int rows, size_t length, void *workspace);
 double mmc_own_probe_fma_baseline(long steps, float seed, float *result);
 #ifdef MMC_OWN_X86
 extern const mmc_unit_ops mmc_own_unit_table_avx512, mmc_own_unit_table_avx2;
@@ -30,6 +34,8 @@ extern const mmc_flat_ops mmc_own_flat_table_avx512, mmc_own_flat_table_avx2;
 extern const mmc_assign_ops mmc_own_assign_table_avx512, mmc_own_assign_table_avx2;
 extern const mmc_correlation_ops mmc_own_correlation_table_avx512, mmc_own_correlation_table_avx2;
 extern const mmc_mlp_ops mmc_own_mlp_table_avx512, mmc_own_mlp_table_avx2;
+void mmc_own_products_avx512(double *out, const float *a, const float *b, int rows, size_t length, void *workspace);
+void mmc_own_products_avx2(double *out, const float *a, const float *b, int rows, size_t length, void *workspace);
 double mmc_own_probe_fma_avx512(long steps, float seed, float *result);
 double mmc_own_probe_fma_avx2(long steps, float seed, float *result);
 #endif
@@ -38,12 +44,13 @@ double mmc_own_probe_fma_avx2(long steps, float seed, float *result);
 static const own_variant own_variants[] = {
 #ifdef MMC_OWN_X86
     {"avx512", &mmc_own_unit_table_avx512, &mmc_own_flat_table_avx512, &mmc_own_assign_table_avx512,
-     &mmc_own_correlation_table_avx512, &mmc_own_mlp_table_avx512, mmc_own_probe_fma_avx512},
+     &mmc_own_correlation_table_avx512, &mmc_own_mlp_table_avx512, mmc_own_products_avx512, mmc_own_probe_fma_avx512},
     {"avx2", &mmc_own_unit_table_avx2, &mmc_own_flat_table_avx2, &mmc_own_assign_table_avx2,
-     &mmc_own_correlation_table_avx2, &mmc_own_mlp_table_avx2, mmc_own_probe_fma_avx2},
+     &mmc_own_correlation_table_avx2, &mmc_own_mlp_table_avx2, mmc_own_products_avx2, mmc_own_probe_fma_avx2},
 #endif
     {"baseline", &mmc_own_unit_table_baseline, &mmc_own_flat_table_baseline, &mmc_own_assign_table_baseline,
-     &mmc_own_correlation_table_baseline, &mmc_own_mlp_table_baseline, mmc_own_probe_fma_baseline},
+     &mmc_own_correlation_table_baseline, &mmc_own_mlp_table_baseline, mmc_own_products_baseline,
+     mmc_own_probe_fma_baseline},
 };
 enum { OWN_VARIANTS = sizeof own_variants / sizeof own_variants[0] };
 
@@ -104,6 +111,19 @@ const mmc_correlation_ops *mmc_own_correlation_ops(void) {
 const mmc_mlp_ops *mmc_own_mlp_ops(void) {
     const own_variant *v = variant_choose();
     return v ? v->mlp : NULL;
+}
+
+size_t mmc_products_workspace_size(int rows) {
+    const size_t padded = (size_t)rows + PRODUCTS_PANEL_MAX;
+    return (2 * padded * PRODUCTS_DEPTH * sizeof(double) + 63) / 64 * 64;
+}
+
+mmc_status mmc_own_products(double *out, const float *a, const float *b, int rows, size_t length, void *workspace) {
+    const own_variant *v = variant_choose();
+    if (!v)
+        return MMC_ERR_USAGE;
+    v->products(out, a, b, rows, length, workspace);
+    return MMC_OK;
 }
 
 double mmc_own_probe_fma(long steps) {
