@@ -188,7 +188,7 @@ TEST_P(PathSlice, PointAgreesWithTheCpu) {
     GOLDEN_OR_SKIP(path, "path_" + arch + "_linear");
     GOLDEN_OR_SKIP(images, "images");
     GOLDEN_OR_SKIP(ends, "endpoints_" + arch);
-    golden::Backend be(provider), cpu("own");
+    golden::Backend be(provider), cpu("reference");
     if (be.status() == MMC_ERR_MISSING)
         GTEST_SKIP() << mmc_error_message();
     ASSERT_EQ(be.status(), MMC_OK) << mmc_error_message();

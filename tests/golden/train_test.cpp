@@ -144,7 +144,7 @@ class TrainGolden : public Provider {
         const std::vector<float> state = from.state(model, prefix);
         Outcome run(be(), model, data.get(), config, state.data(), steps_most);
         if (run.losses.size() < rates.size()) {
-            golden::Backend cpu("own");
+            golden::Backend cpu("reference");
             run.expect_first(file, Outcome(cpu, model, data.get(), config, state.data(), steps_most));
             return;
         }
@@ -229,7 +229,7 @@ TEST_P(MidpointSlice, TwoStepsAgreeWithTheCpu) {
     config.cue = 1;
     config.lr = 0.001;
     config.curve = &curve;
-    golden::Backend cpu("own");
+    golden::Backend cpu("reference");
     const Outcome expected(cpu, model, data.get(), config, nullptr, 2),
         run(be(), model, data.get(), config, nullptr, 2);
     ASSERT_EQ(run.losses.size(), 2u);
