@@ -139,6 +139,7 @@ static void fill_request(mmc_run_request *request, const mmc_options *options, m
     request->filters = options->filter.items;
     request->filter_count = (size_t)options->filter.count;
     request->backend = mmc_inputs_backend(options);
+    request->devices = options->devices;
     request->resume = options->resume;
     request->dry_run = options->dry_run;
     request->rates = options->rates;

@@ -30,6 +30,8 @@ typedef struct mmc_execution {
     const mmc_run_request *request;
     const char *fingerprint; /* threads, instruction set, libraries: what bits depend on */
     mmc_backend *be;
+    mmc_backend *const *more; /* on further devices, which take a share of trainings and paths */
+    int more_count;
     mmc_run_data *data;
     mmc_rows *rows;
 } mmc_execution;

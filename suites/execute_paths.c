@@ -99,9 +99,11 @@ static mmc_status curve_evaluate(const mmc_execution *x, const mmc_job *job, int
     mmc_curve curve = {.kind = asked->kind};
     mmc_progress_relay relay = {.request = x->request, .job = job};
     const mmc_path_hooks hooks = {.progress = mmc_progress_relayed(&relay)};
-    const mmc_path_config config = mmc_job_path_config(job, x->scale);
+    mmc_path_config config = mmc_job_path_config(job, x->scale);
     mmc_status status = MMC_OK;
 
+    config.more = x->more;
+    config.more_count = x->more_count;
     curve.point[curve.count++] = asked->permuted ? p->permuted.state : p->from.state;
     if (job->bend[index] >= 0) {
         MMC_GOTO(cleanup, mmc_job_model_read(&bend, x, job->bend[index]));

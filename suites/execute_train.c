@@ -160,6 +160,8 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job) 
     config.state_path = state_path;
     config.resume = true;
     config.fingerprint = fingerprint;
+    config.more = x->more;
+    config.more_count = x->more_count;
     if (job->from >= 0)
         MMC_GOTO(cleanup, mmc_job_model_read(&ends[0], x, job->from));
     if (job->kind == MMC_JOB_MIDPOINT) {

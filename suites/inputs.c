@@ -2,6 +2,7 @@
 #include "suites/inputs.h"
 
 #include "runtime/file.h"
+#include "suites/devices.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,21 +84,6 @@ mmc_backend_options mmc_inputs_backend(const mmc_options *options) {
                                  .threads = options->threads};
 }
 
-/* The devices after the first, of the same kind. */
-static mmc_status open_more(mmc_inputs *in, const mmc_options *options) {
-    mmc_backend_options backend = mmc_inputs_backend(options);
-    if (options->devices > 1 && strcmp(in->be->name, "cuda") != 0)
-        return mmc_fail(MMC_ERR_USAGE, "--devices %d: backend %s has one device%s%s", options->devices, in->be->name,
-                        *in->be->why ? "; " : "", in->be->why);
-    backend.backend = in->be->name;
-    while (in->more_count < options->devices - 1) {
-        backend.device++;
-        MMC_TRY(mmc_backend_open(&in->more[in->more_count], &backend));
-        in->more_count++;
-    }
-    return mmc_backend_select(in->be);
-}
-
 mmc_status mmc_inputs_open(mmc_inputs *in, const mmc_options *options, mmc_dataset_kind kind, bool train, bool test) {
     mmc_dataset_options data = {.kind = kind,
                                 .folder = options->data,
@@ -108,18 +94,16 @@ mmc_status mmc_inputs_open(mmc_inputs *in, const mmc_options *options, mmc_datas
     memset(in, 0, sizeof *in);
     MMC_TRY(mmc_dataset_open(&in->data, &data));
     mmc_backend_options backend = mmc_inputs_backend(options);
-    mmc_status status = mmc_backend_open(&in->be, &backend);
+    mmc_status status = mmc_devices_open(&in->be, in->more, &backend, options->devices);
     if (status == MMC_OK)
-        status = open_more(in, options);
-    if (status != MMC_OK)
+        in->more_count = options->devices - 1;
+    else
         mmc_inputs_close(in);
     return status;
 }
 
 void mmc_inputs_close(mmc_inputs *in) {
-    for (int i = 0; i < in->more_count; i++)
-        mmc_backend_close(in->more[i]);
-    mmc_backend_close(in->be);
+    mmc_devices_close(in->be, in->more, in->more_count);
     mmc_dataset_close(&in->data);
     memset(in, 0, sizeof *in);
 }

@@ -61,7 +61,7 @@ static const mmc_option_info table[MMC_OPTION_COUNT] = {
      MATCH, AT(method)},
     {MMC_OPTION_BACKEND, "backend", MMC_OPTION_NAME, "auto|cpu|cuda", 0, 0, "auto", NULL, COMPUTE | BENCH, AT(backend)},
     {MMC_OPTION_DEVICE, "device", MMC_OPTION_INTEGER, "N", 0, 1023, "0", NULL, COMPUTE | BENCH, AT(device)},
-    {MMC_OPTION_DEVICES, "devices", MMC_OPTION_INTEGER, "N", 1, 16, "1", NULL, TRAIN | MIDPOINT | PATH, AT(devices)},
+    {MMC_OPTION_DEVICES, "devices", MMC_OPTION_INTEGER, "N", 1, 16, "1", NULL, RUN | TRAIN | MIDPOINT | PATH, AT(devices)},
     {MMC_OPTION_PROVIDER, "provider", MMC_OPTION_NAME, "auto|own|cudnn|onednn|reference", 0, 0, "auto",
      "auto, bench each", COMPUTE | BENCH, AT(provider)},
     {MMC_OPTION_PRECISION, "precision", MMC_OPTION_NAME, "fp32|tf32|bf16", 0, 0, NULL, "cuda tf32, cpu fp32",

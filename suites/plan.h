@@ -103,6 +103,7 @@ typedef struct mmc_plan_settings {
     uint64_t seed;
     const char *const *filters;
     size_t filter_count;
+    int devices; /* 1 and more */
 } mmc_plan_settings;
 
 /* Expands. Suites whose data is missing become `absent` entries. Errors: MMC_ERR_USAGE (unknown names, a filter that is

@@ -17,9 +17,9 @@
 
 enum { CONFIG_LIMIT_BYTES = 4 << 20, RUN_CONFIG_SCHEMA = 1 };
 
-void mmc_run_fingerprint(char *out, size_t size, const mmc_backend *be) {
-    snprintf(out, size, "threads %d; isa %s; provider %s; precision %s; libraries %s", be->threads, be->isa,
-             be->provider, be->precision, be->libraries);
+void mmc_run_fingerprint(char *out, size_t size, const mmc_backend *be, int devices) {
+    snprintf(out, size, "threads %d; devices %d; isa %s; provider %s; precision %s; libraries %s", be->threads, devices,
+             be->isa, be->provider, be->precision, be->libraries);
 }
 
 mmc_status mmc_run_directory_check(const char *directory) {
@@ -171,6 +171,7 @@ static json_t *resolved(const mmc_plan_settings *s, const mmc_backend *be, const
     put(&o, "provider", json_string(be->provider));
     put(&o, "precision", json_string(be->precision));
     put(&o, "threads", json_integer(be->threads));
+    put(&o, "devices", json_integer(s->devices));
     put(&o, "isa", json_string(be->isa));
     put(&o, "libraries", json_string(be->libraries));
     return finish(&o);
@@ -204,7 +205,7 @@ static void add_circumstances(object *o, const mmc_backend *be) {
 /* --- joining ------------------------------------------------------------------------------------------------------ */
 
 static mmc_status differs(const char *directory, const char *key, const json_t *there, const json_t *here) {
-    static const char *const bits[] = {"threads", "isa", "libraries", "provider", "precision", "backend"};
+    static const char *const bits[] = {"threads", "devices", "isa", "libraries", "provider", "precision", "backend"};
     char *a = there ? json_dumps(there, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     char *b = json_dumps(here, JSON_ENCODE_ANY | JSON_COMPACT);
     bool machine = false;
@@ -214,7 +215,7 @@ static mmc_status differs(const char *directory, const char *key, const json_t *
         machine
             ? mmc_fail(MMC_ERR_MISMATCH,
                        "%s: the run was begun with %s %.200s, here it is %.200s: results would not be bit-identical. "
-                       "Go on with the same %s (--threads, --provider, MMC_ISA, the same libraries), or begin anew "
+                       "Go on with the same %s (--threads, --devices, --provider, MMC_ISA, the same libraries), or begin anew "
                        "with another --out",
                        directory, key, a ? a : "unknown", b ? b : "unknown", key)
             : mmc_fail(MMC_ERR_MISMATCH,

@@ -11,8 +11,9 @@
 extern "C" {
 #endif
 
-/* What the bits of results depend on beside the configuration: "threads 2; isa avx512; onednn 2.6.3". */
-void mmc_run_fingerprint(char *out, size_t size, const mmc_backend *be);
+/* What the bits of results depend on beside the configuration: "threads 2; devices 1; isa avx512;
+ * onednn 2.6.3". */
+void mmc_run_fingerprint(char *out, size_t size, const mmc_backend *be, int devices);
 
 /* Refuses a folder that holds other things than a run. A missing or empty one is fine. Errors: MMC_ERR_USAGE. */
 mmc_status mmc_run_directory_check(const char *directory);

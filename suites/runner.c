@@ -3,7 +3,9 @@
 
 #include "reports/report.h"
 #include "runtime/file.h"
+#include "runtime/path.h"
 #include "suites/claims.h"
+#include "suites/devices.h"
 #include "suites/dispatch.h"
 #include "suites/estimate.h"
 #include "suites/run_config.h"
@@ -24,7 +26,8 @@ typedef struct run {
     const mmc_run_request *request;
     mmc_plan_settings settings;
     mmc_run_data data;
-    mmc_backend *be;
+    mmc_backend *be, *more[MMC_PATH_MORE_MAX];
+    int more_count;
     mmc_plan plan;
     mmc_rows rows;
     char directory[3072]; /* shorter than the paths made from it */
@@ -72,8 +75,9 @@ static mmc_status run_plan(run *r, const mmc_run_request *request) {
     r->data = (mmc_run_data){.folder = request->data,
                              .limit_train = r->settings.scale.limit_train,
                              .limit_test = r->settings.scale.limit_test};
-    MMC_TRY(mmc_backend_open(&r->be, &request->backend));
-    mmc_run_fingerprint(r->fingerprint, sizeof r->fingerprint, r->be);
+    MMC_TRY(mmc_devices_open(&r->be, r->more, &request->backend, r->settings.devices));
+    r->more_count = r->settings.devices - 1;
+    mmc_run_fingerprint(r->fingerprint, sizeof r->fingerprint, r->be, r->settings.devices);
     MMC_TRY(mmc_plan_expand(&r->plan, &r->settings, r->be, &r->data));
     if (r->plan.count == 0 && r->plan.absent_count)
         return mmc_fail(MMC_ERR_SKIPPED, "all that was asked for was skipped: %s: %s", r->plan.absent[0].suite->name,
@@ -235,6 +239,8 @@ static mmc_status run_work(run *r, char *page, size_t size) {
                              .request = r->request,
                              .fingerprint = r->fingerprint,
                              .be = r->be,
+                             .more = r->more,
+                             .more_count = r->more_count,
                              .data = &r->data,
                              .rows = &r->rows};
     MMC_TRY(mmc_plan_dispatch(&x, &r->plan));
@@ -255,7 +261,7 @@ mmc_status mmc_run(const mmc_run_request *request, char *report_path, size_t siz
                      : run_work(r, report_path, size);
     mmc_rows_close(&r->rows);
     mmc_plan_close(&r->plan);
-    mmc_backend_close(r->be);
+    mmc_devices_close(r->be, r->more, r->more_count);
     mmc_run_data_close(&r->data);
     free(r);
     return status;

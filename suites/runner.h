@@ -82,6 +82,7 @@ typedef struct mmc_run_request {
     const char *const *tag_keys, *const *tag_values; /* into every record */
     size_t tag_count;
     mmc_backend_options backend;
+    int devices; /* from backend.device on; training on several needs NCCL */
     bool resume, dry_run;
     const char *rates;                        /* --dry-run: run directory of `bench`; NULL: one forward is timed */
     bool no_report;                           /* leave the report undrawn (tests) */

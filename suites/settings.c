@@ -118,6 +118,7 @@ mmc_status mmc_run_settings(mmc_plan_settings *out, const mmc_run_request *r) {
                                .dataset = r->dataset,
                                .seed = r->seed_given ? r->seed : 1,
                                .filters = r->filters,
+                               .devices = r->devices > 1 ? r->devices : 1,
                                .filter_count = r->filter_count};
     mmc_arch arch;
     mmc_dataset_kind dataset;
@@ -127,6 +128,8 @@ mmc_status mmc_run_settings(mmc_plan_settings *out, const mmc_run_request *r) {
         MMC_TRY(mmc_dataset_parse(&dataset, r->dataset));
     if (r->shard_count && (r->shard < 0 || r->shard >= r->shard_count))
         return mmc_fail(MMC_ERR_RANGE, "--shard %d/%d: the first of n is 0, the last n-1", r->shard, r->shard_count);
+    if (out->devices > 1 + MMC_PATH_MORE_MAX)
+        return mmc_fail(MMC_ERR_RANGE, "--devices %d: give 1 to %d", r->devices, 1 + MMC_PATH_MORE_MAX);
     MMC_TRY(choose_scale(&out->scale, r));
     MMC_TRY(override_scale(&out->scale, r));
     MMC_TRY(choose_cues(out, r));

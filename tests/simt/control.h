@@ -44,6 +44,7 @@ long simt_calls(const char *call);
 
 /* Kernels run so far, replayed ones included, and those whose name contains `part` (NULL: all). */
 long simt_launches(const char *part);
+long simt_launches_on(int device);
 
 /* A digest of all bytes copied from devices to the host since the last call, whatever their order. */
 unsigned long long simt_digest(void);

@@ -6,6 +6,7 @@
 #include "runtime/model.h"
 #include "runtime/path.h"
 #include "runtime/train.h"
+#include "tests/suite/toy.h"
 #include "tests/support/toy_dataset.h"
 
 #include <gtest/gtest.h>
@@ -113,6 +114,47 @@ TEST(SimtDevices, ShareTheBatchesOfATraining) {
     mmc_model_free(model);
     for (mmc_backend *b : be)
         mmc_backend_close(b);
+    EXPECT_EQ(simt_leaks(), 0);
+}
+
+// A run on two devices: batches of an odd number of images cannot be shared, so that every model has the bits of one
+// device, and the points of the paths, taken in turn, every row; batches that can be shared make other models.
+TEST(SimtDevices, ShareTheJobsOfARun) {
+    simt_machine("a100", 2, 0);
+    TemporaryFolder folder;
+    const std::string data = toyData(folder);
+    static const char *const suites[] = {"fig4"};
+    auto run = [&](const std::string &out, int devices, int batch) {
+        mmc_scale scale = toyScale();
+        scale.scratch = {1, batch, .01, nullptr};
+        scale.midpoint = {1, batch, .01, nullptr};
+        scale.limit_train = 7;
+        scale.limit_test = 4;
+        scale.bn_batch = 7;
+        const std::string path = folder.path(out);
+        char page[4096];
+        mmc_run_request request = toyRequest(data, path);
+        request.scale_given = &scale;
+        request.suites = suites;
+        request.suite_count = 1;
+        request.arch = "vgg13";
+        request.backend.backend = "cuda";
+        request.backend.precision = "fp32";
+        request.devices = devices;
+        EXPECT_EQ(mmc_run(&request, page, sizeof page), MMC_OK) << mmc_error_message();
+        return path;
+    };
+    const long before = simt_launches_on(0);
+    const std::string one = run("one", 1, 7);
+    const long alone = simt_launches_on(0) - before, sums = simt_calls("ncclAllReduce");
+    const std::string two = run("two", 2, 7);
+    EXPECT_LT(simt_launches_on(0) - before - alone, alone) << "the first device evaluated every point itself";
+    EXPECT_GT(toyRows(one).size(), 40u);
+    EXPECT_EQ(toyModels(two), toyModels(one));
+    EXPECT_EQ(toyRows(two), toyRows(one));
+    EXPECT_EQ(simt_calls("ncclAllReduce"), sums);
+    EXPECT_EQ(toyRows(run("shared", 2, 6)).size(), toyRows(one).size());
+    EXPECT_GT(simt_calls("ncclAllReduce"), sums) << "no batch was shared";
     EXPECT_EQ(simt_leaks(), 0);
 }
 

@@ -8,6 +8,7 @@ std::set<cudaStream_t> streams;
 
 namespace {
 std::map<std::string, long> launches;
+std::map<int, long> launches_on;
 std::map<int, cudaStream_t> null_streams;
 std::vector<std::pair<int, OpRef>> orphans; // last work of destroyed streams, by device
 
@@ -146,8 +147,9 @@ void launch_call(const Call &call, cudaStream_t stream) {
     work.what = call.name;
     work.kernel = call.kernel;
     work.device = s->device;
-    work.run = [call] {
+    work.run = [call, on = work.device] {
         launches[call.name]++;
+        launches_on[on]++;
         run_grid(call);
     };
     enqueue_work(stream, work);
@@ -179,6 +181,10 @@ long simt_launches(const char *part) {
         if (!part || name.find(part) != std::string::npos)
             sum += count;
     return sum;
+}
+
+long simt_launches_on(int device) {
+    return launches_on[device];
 }
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned flags, int priority) {
