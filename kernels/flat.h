@@ -51,8 +51,15 @@ typedef struct mmc_flat_ops {
     mmc_status (*head_backward)(mmc_queue *queue, const mmc_head_backward_call *call);
     mmc_status (*loss)(mmc_queue *queue, const mmc_loss_call *call);
 
+    /* dlogits[i] *= factor[0] * sign(tally[0] / n - 1), count = n K of them: the gradient of the mean loss L = tally[0]
+     * / n becomes that of factor |1 - L|; 0 at L = 1, NaN where L is. `factor` is device memory. [SPEC 3, CBFT's
+     * barrier] */
+    mmc_status (*mirror)(mmc_queue *queue, float *dlogits, size_t count, const double *tally, int n,
+                         const double *factor);
+
     /* out[t] = sum_e coefficient[t*ends+e] end[e]   (T,count) at set_stride; coefficients in double, products and sum
-     * in double, one rounding. `end` and `coefficient` are host arrays (of device pointers). [SPEC 4] */
+     * in double, one rounding. `end` and `coefficient` are host arrays (of device pointers); out may be an end. [SPEC
+     * 4] */
     mmc_status (*interpolate)(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
                               int ends, const double *coefficient, size_t count);
 

@@ -230,3 +230,33 @@ mmc_status mmc_sample_unique(mmc_sample *unique, int32_t *row, int32_t *unique_c
     *unique_count = count;
     return MMC_OK;
 }
+
+mmc_status mmc_training_samples(mmc_sample *samples, int32_t *labels, const mmc_dataset *data,
+                                const mmc_training_choice *choice) {
+    mmc_status status = MMC_OK;
+    const mmc_split *train = &data->train;
+    mmc_sample *split = malloc(((size_t)train->count + 1) * sizeof *split);
+    uint8_t *flags = malloc((size_t)train->count + 1);
+    if (!split || !flags) {
+        status = mmc_fail(MMC_ERR_MEMORY, "out of memory: the samples of %d training images", (int)train->count);
+        goto cleanup;
+    }
+    if (!choice->flags)
+        mmc_cue_flags(flags, train->labels, train->count, data->classes, choice->cue);
+    MMC_GOTO(cleanup, mmc_counterfactual_samples(split, data, MMC_SPLIT_TRAIN, MMC_SET_C,
+                                                 choice->flags ? choice->flags : flags, NULL, choice->seed));
+    for (int32_t i = 0; i < choice->count; i++) {
+        const int32_t from = choice->subset ? choice->subset[i] : i;
+        if (from < 0 || from >= train->count) {
+            status =
+                mmc_fail(MMC_ERR_RANGE, "a chosen training image lies outside the %d of the split", (int)train->count);
+            goto cleanup;
+        }
+        samples[i] = split[from];
+        labels[i] = train->labels[from];
+    }
+cleanup:
+    free(split);
+    free(flags);
+    return status;
+}

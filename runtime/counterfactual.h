@@ -35,6 +35,20 @@ void mmc_draws_make(mmc_draws *draws, const mmc_dataset *data, mmc_split_kind sp
 mmc_status mmc_counterfactual_samples(mmc_sample *samples, const mmc_dataset *data, mmc_split_kind split, mmc_set set,
                                       const uint8_t *flags, const mmc_draws *draws, uint64_t seed);
 
+/* Which images of the train split are trained on, and which of them carry their cue. */
+typedef struct mmc_training_choice {
+    const uint8_t *flags; /* cue flags of the whole split; NULL: those of proportion `cue` */
+    double cue;
+    const int32_t *subset; /* (count) indices into the split; NULL: the first `count` images */
+    int32_t count;
+    uint64_t seed;
+} mmc_training_choice;
+
+/* Fills samples and labels (count each). Errors: MMC_ERR_RANGE for an index outside the split; those of
+ * mmc_counterfactual_samples. */
+mmc_status mmc_training_samples(mmc_sample *samples, int32_t *labels, const mmc_dataset *data,
+                                const mmc_training_choice *choice);
+
 /* Colour of a box of hue h (saturation 1, value 1; stored as B,R,G), in double, then float. */
 void mmc_hue_colour(float colour[3], double hue);
 

@@ -74,7 +74,8 @@ typedef struct mmc_finetune_config {
     bool barrier_t_authors;     /* t = .5 + .5 clip(N(0,1), -.5, .5) instead of the truncated Gaussian */
     bool invariance_plain;      /* class means as they are instead of scaled to unit length */
     uint64_t seed;
-    bool log_steps; /* call on_step */
+    bool sequential; /* clean batches in the order of the split instead of reshuffled each epoch */
+    bool log_steps;  /* call on_step */
     /* The state is kept at state_path (lpft: in files whose names start with it), as mmc_train keeps it; the caller
      * removes it by mmc_finetune_state_remove. NULL: kept nowhere. */
     const char *state_path;
@@ -96,7 +97,7 @@ mmc_finetune_config mmc_finetune_defaults(mmc_method method);
  */
 int mmc_finetune_epochs(const mmc_finetune_config *config);
 
-/* Fine-tunes. start: theta_C (state_count); NULL for scratch-clean only. The rows' loss is that of the clean batches as
+/* Fine-tunes. start: theta_C (state_count), which scratch-clean ignores. The rows' loss is that of the clean batches as
  * trained (cross-entropy alone); out->rate says which rate lpft chose, out->validation how it did.
  * Errors: those of mmc_train; MMC_ERR_USAGE without split or start; MMC_ERR_RANGE where lpft has no validation images.
  * Order: bit-identical from run to run, interrupted or not, at the same thread count and libraries. */

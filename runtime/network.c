@@ -8,7 +8,7 @@ static const mmc_unit_info *unit_of(const mmc_network *net, int i) {
 }
 
 /* What recordings of a network are of, with all that their operations are given. */
-enum { RECORD_LOAD, RECORD_PASS, RECORD_STEP };
+enum { RECORD_LOAD, RECORD_PASS, RECORD_STEP, RECORD_BEGIN, RECORD_END };
 
 static mmc_recording_key recording_key(const mmc_network *net, int kind, const mmc_image_store *store) {
     mmc_recording_key key = {.kind = kind, .shape = {net->sets}, .address = {net->state}};
@@ -173,13 +173,10 @@ mmc_status mmc_network_forward(mmc_network *net) {
                                                                               .set_stride = m->state_count}));
 }
 
-mmc_status mmc_network_backward(mmc_network *net) {
+static mmc_status backward_head(mmc_network *net) {
     const mmc_model *m = net->model;
-    if (net->mode != MMC_NETWORK_TRAIN)
-        return mmc_fail(MMC_ERR_USAGE, "backward pass of a network that was not planned for training");
-    bool written[MMC_NETWORK_SLOTS] = {false};
     mmc_trace_begin(MMC_TRACE_OPERATION, "head backward");
-    MMC_TRY(mmc_trace_end(
+    return mmc_trace_end(
         net->be->flat->head_backward(net->be->queue, &(mmc_head_backward_call){.n = net->n,
                                                                                .c = m->features,
                                                                                .k = m->spec.classes,
@@ -188,7 +185,13 @@ mmc_status mmc_network_backward(mmc_network *net) {
                                                                                .db = net->gradient + m->head_bias,
                                                                                .dlogits = net->dlogits,
                                                                                .rep = net->rep,
-                                                                               .w = net->state + m->head_weight})));
+                                                                               .w = net->state + m->head_weight}));
+}
+
+/* From the gradient of the representation to the first unit. */
+static mmc_status backward_body(mmc_network *net) {
+    const mmc_model *m = net->model;
+    bool written[MMC_NETWORK_SLOTS] = {false};
     mmc_activation last = mmc_network_slot_gradient(net, m->unit_count);
     mmc_trace_begin(MMC_TRACE_OPERATION, "pool backward");
     MMC_TRY(mmc_trace_end(net->be->unit->pool_backward(net->be->queue, &last, net->drep)));
@@ -228,6 +231,13 @@ mmc_status mmc_network_backward(mmc_network *net) {
     return MMC_OK;
 }
 
+mmc_status mmc_network_backward(mmc_network *net) {
+    if (net->mode != MMC_NETWORK_TRAIN)
+        return mmc_fail(MMC_ERR_USAGE, "backward pass of a network that was not planned for training");
+    MMC_TRY(backward_head(net));
+    return backward_body(net);
+}
+
 /* --- whole passes, recorded where the backend does so --- */
 
 /* A pass in hand with the addresses that its operations are given. */
@@ -237,6 +247,7 @@ typedef struct pass {
     const mmc_sample *samples;
     const int32_t *labels;
     double *tally;
+    const double *mirror;
 } pass;
 
 static mmc_status render_and_forward(void *user) {
@@ -259,41 +270,103 @@ mmc_status mmc_network_pass(mmc_network *net, const mmc_image_store *store, cons
     return mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, render_and_forward, &p));
 }
 
-static mmc_status run_step(void *user) {
-    const pass *p = user;
+static mmc_status run_loss(const pass *p) {
     mmc_network *net = p->net;
-    MMC_TRY(pack_weights(net));
-    MMC_TRY(render_and_forward(user));
+    const int classes = net->model->spec.classes;
     MMC_TRY(net->be->memory->zero(net->be, p->tally, 2 * sizeof *p->tally));
     mmc_trace_begin(MMC_TRACE_OPERATION, "loss");
     MMC_TRY(mmc_trace_end(net->be->flat->loss(net->be->queue, &(mmc_loss_call){.n = net->n,
-                                                                               .k = net->model->spec.classes,
+                                                                               .k = classes,
                                                                                .tally = p->tally,
                                                                                .dlogits = net->dlogits,
                                                                                .gradient_scale = 1.0f / (float)net->n,
                                                                                .logits = net->logits,
                                                                                .labels = p->labels})));
-    return mmc_network_backward(net);
+    if (!p->mirror)
+        return MMC_OK;
+    mmc_trace_begin(MMC_TRACE_OPERATION, "mirror");
+    return mmc_trace_end(net->be->flat->mirror(net->be->queue, net->dlogits, (size_t)net->n * (size_t)classes, p->tally,
+                                               net->n, p->mirror));
+}
+
+static mmc_status run_begin(void *user) {
+    const pass *p = user;
+    mmc_network *net = p->net;
+    const mmc_model *m = net->model;
+    MMC_TRY(pack_weights(net));
+    MMC_TRY(render_and_forward(user));
+    if (!p->labels)
+        return net->be->memory->zero(net->be, net->gradient + m->head_weight,
+                                     (m->parameter_count - m->head_weight) * sizeof *net->gradient);
+    MMC_TRY(run_loss(p));
+    return backward_head(net);
+}
+
+static mmc_status run_step(void *user) {
+    MMC_TRY(run_begin(user));
+    return backward_body(((const pass *)user)->net);
+}
+
+static mmc_status run_end(void *user) {
+    return backward_body(user);
+}
+
+/* Takes what a step is given to where recorded work reads it. */
+static mmc_status stage(pass *p, mmc_network *net, const mmc_network_step_call *call) {
+    const mmc_memory_ops *memory = net->be->memory;
+    MMC_TRY(load(net, call->state, 1));
+    MMC_TRY(set_images(net, call->store, call->n));
+    *p = (pass){.net = net,
+                .store = call->store,
+                .samples = call->samples,
+                .labels = call->labels,
+                .tally = call->tally,
+                .mirror = call->mirror};
+    if (!net->samples)
+        return MMC_OK;
+    MMC_TRY(memory->copy(net->be, net->samples, call->samples, (size_t)call->n * sizeof *call->samples));
+    p->samples = net->samples;
+    if (!call->labels)
+        return MMC_OK;
+    MMC_TRY(memory->copy(net->be, net->labels, call->labels, (size_t)call->n * sizeof *call->labels));
+    p->labels = net->labels;
+    p->tally = net->tally;
+    if (!call->mirror)
+        return MMC_OK;
+    p->mirror = net->mirror;
+    return memory->copy(net->be, net->mirror, call->mirror, sizeof *call->mirror);
+}
+
+static mmc_status take_step(mmc_network *net, const mmc_network_step_call *call, int kind, mmc_recording_body body) {
+    pass p;
+    MMC_TRY(stage(&p, net, call));
+    mmc_recording_key key = recording_key(net, kind, call->store);
+    key.shape[3] = (call->labels != NULL) + (call->mirror != NULL);
+    mmc_trace_begin(MMC_TRACE_PHASE, "training step");
+    MMC_TRY(mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, body, &p)));
+    return net->tally && call->labels ? net->be->memory->copy(net->be, call->tally, net->tally, 2 * sizeof *call->tally)
+                                      : MMC_OK;
 }
 
 mmc_status mmc_network_step(mmc_network *net, const mmc_network_step_call *call) {
-    const mmc_memory_ops *memory = net->be->memory;
     if (net->mode != MMC_NETWORK_TRAIN)
         return mmc_fail(MMC_ERR_USAGE, "a training step of a network that was not planned for training");
-    MMC_TRY(load(net, call->state, 1));
-    MMC_TRY(set_images(net, call->store, call->n));
-    pass p = {.net = net, .store = call->store, .samples = call->samples, .labels = call->labels, .tally = call->tally};
-    if (net->samples) {
-        MMC_TRY(memory->copy(net->be, net->samples, call->samples, (size_t)call->n * sizeof *call->samples));
-        MMC_TRY(memory->copy(net->be, net->labels, call->labels, (size_t)call->n * sizeof *call->labels));
-        p.samples = net->samples;
-        p.labels = net->labels;
-        p.tally = net->tally;
-    }
-    mmc_recording_key key = recording_key(net, RECORD_STEP, call->store);
-    mmc_trace_begin(MMC_TRACE_PHASE, "training step");
-    MMC_TRY(mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, run_step, &p)));
-    return net->tally ? memory->copy(net->be, call->tally, net->tally, 2 * sizeof *call->tally) : MMC_OK;
+    return take_step(net, call, RECORD_STEP, run_step);
+}
+
+mmc_status mmc_network_step_begin(mmc_network *net, const mmc_network_step_call *call) {
+    if (net->mode != MMC_NETWORK_TRAIN)
+        return mmc_fail(MMC_ERR_USAGE, "a training step of a network that was not planned for training");
+    return take_step(net, call, RECORD_BEGIN, run_begin);
+}
+
+mmc_status mmc_network_step_end(mmc_network *net) {
+    if (net->mode != MMC_NETWORK_TRAIN)
+        return mmc_fail(MMC_ERR_USAGE, "a training step of a network that was not planned for training");
+    mmc_recording_key key = recording_key(net, RECORD_END, NULL);
+    key.shape[1] = net->n;
+    mmc_trace_begin(MMC_TRACE_PHASE, "backward");
+    return mmc_trace_end(mmc_recordings_run(&net->recordings, net->be, &key, run_end, net));
 }
 
 const float *mmc_network_logits(const mmc_network *net) {
@@ -306,6 +379,10 @@ const float *mmc_network_representation(const mmc_network *net) {
 
 float *mmc_network_dlogits(const mmc_network *net) {
     return net->dlogits;
+}
+
+float *mmc_network_drep(const mmc_network *net) {
+    return net->drep;
 }
 
 float *mmc_network_gradient(const mmc_network *net) {

@@ -63,13 +63,20 @@ typedef struct mmc_network_step_call {
     const float *state; /* (state_count) */
     const mmc_image_store *store;
     const mmc_sample *samples; /* (n) */
-    const int32_t *labels;     /* (n) */
+    const int32_t *labels;     /* (n); mmc_network_step_begin: or NULL */
     int n;
-    double *tally; /* out: sum of the losses, correct answers */
+    double *tally;        /* out: sum of the losses, correct answers */
+    const double *mirror; /* (1): the loss is mirror[0] |1 - mean cross-entropy|; NULL: the mean cross-entropy */
 } mmc_network_step_call;
 
-/* Load, render, forward, mean cross-entropy and backward in one: leaves statistics and gradient; TRAIN only. */
+/* Load, render, forward, loss and backward in one: leaves statistics and gradient; TRAIN only. */
 mmc_status mmc_network_step(mmc_network *net, const mmc_network_step_call *call);
+
+/* The two halves of a step, for a loss that more is added to: begin ends with the gradient of the head and of the
+ * representation, end goes on from there to the first unit. Between them the caller may add to mmc_network_drep.
+ * Without labels there is no cross-entropy: the head's gradient is zero, and the caller fills mmc_network_drep. */
+mmc_status mmc_network_step_begin(mmc_network *net, const mmc_network_step_call *call);
+mmc_status mmc_network_step_end(mmc_network *net);
 
 /* Gradient of every parameter (parameter_count) from dlogits (n,K) in mmc_network_dlogits; TRAIN only. */
 mmc_status mmc_network_backward(mmc_network *net);
@@ -78,6 +85,7 @@ mmc_status mmc_network_backward(mmc_network *net);
 const float *mmc_network_logits(const mmc_network *net);         /* (T,n,K) */
 const float *mmc_network_representation(const mmc_network *net); /* (T,n,8w) */
 float *mmc_network_dlogits(const mmc_network *net);              /* (n,K) */
+float *mmc_network_drep(const mmc_network *net);                 /* (n,8w) */
 float *mmc_network_gradient(const mmc_network *net);             /* (parameter_count) */
 
 /* Batch statistics of the last forward: (T, state_count - parameter_count), laid out like the running values; biased

@@ -210,6 +210,7 @@ static size_t place_vectors(mmc_network *net, char *base) {
     net->samples = take(base, &offset, recorded ? (size_t)net->batch_max * sizeof(mmc_sample) / sizeof(float) : 0);
     net->labels = take(base, &offset, recorded && train ? (size_t)net->batch_max : 0);
     net->tally = take(base, &offset, recorded && train ? 2 * sizeof(double) / sizeof(float) : 0);
+    net->mirror = take(base, &offset, recorded && train ? sizeof(double) / sizeof(float) : 0);
     return offset;
 }
 

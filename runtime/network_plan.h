@@ -51,6 +51,7 @@ struct mmc_network {
     mmc_sample *samples; /* (batch_max) */
     int32_t *labels;     /* (batch_max), TRAIN */
     double *tally;       /* (2), TRAIN */
+    double *mirror;      /* (1), TRAIN */
     mmc_recordings recordings;
 };
 

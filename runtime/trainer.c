@@ -33,13 +33,6 @@ struct mmc_trainer {
     double *other_tally; /* host (steps, 2) */
 };
 
-static bool subset_inside(const mmc_train_config *config, int32_t count) {
-    for (int32_t i = 0; config->subset && i < config->subset_count; i++)
-        if (config->subset[i] < 0 || config->subset[i] >= count)
-            return false;
-    return true;
-}
-
 static mmc_status check(const mmc_model *model, const mmc_dataset *data, const mmc_train_config *config) {
     MMC_TRY(mmc_dataset_fits(data, model->spec.classes, model->spec.height, "trained"));
     if (config->epochs < 0 || config->batch < 1)
@@ -47,40 +40,26 @@ static mmc_status check(const mmc_model *model, const mmc_dataset *data, const m
                         config->epochs, config->batch);
     if (config->curve && config->curve->count < 3)
         return mmc_fail(MMC_ERR_USAGE, "a curve without a bend has nothing to train; give one bend or more");
-    if (!subset_inside(config, data->train.count))
-        return mmc_fail(MMC_ERR_RANGE, "a chosen training image lies outside the %d of the split", data->train.count);
     return MMC_OK;
 }
 
 /* The samples to train on, in file order. */
 static mmc_status choose_samples(mmc_trainer *t, const mmc_dataset *data) {
-    mmc_status status = MMC_OK;
     const mmc_train_config *config = t->config;
-    const size_t all = (size_t)data->train.count, count = (size_t)t->count;
-    mmc_sample *split = malloc(all * sizeof *split);
-    uint8_t *flags = malloc(all);
+    const size_t count = (size_t)t->count;
     t->samples = malloc(count * sizeof *t->samples);
     t->epoch_samples = malloc(count * sizeof *t->epoch_samples);
     t->labels = malloc(count * sizeof *t->labels);
     t->epoch_labels = malloc(count * sizeof *t->epoch_labels);
     t->order = malloc(count * sizeof *t->order);
-    if (!split || !flags || !t->samples || !t->epoch_samples || !t->labels || !t->epoch_labels || !t->order) {
-        status = mmc_fail(MMC_ERR_MEMORY, "out of memory: the order of %zu training images", all);
-        goto cleanup;
-    }
-    if (!config->flags)
-        mmc_cue_flags(flags, data->train.labels, data->train.count, data->classes, config->cue);
-    MMC_GOTO(cleanup, mmc_counterfactual_samples(split, data, MMC_SPLIT_TRAIN, MMC_SET_C,
-                                                 config->flags ? config->flags : flags, NULL, config->seed));
-    for (size_t i = 0; i < count; i++) {
-        size_t from = config->subset ? (size_t)config->subset[i] : i;
-        t->samples[i] = split[from];
-        t->labels[i] = data->train.labels[from];
-    }
-cleanup:
-    free(split);
-    free(flags);
-    return status;
+    if (!t->samples || !t->epoch_samples || !t->labels || !t->epoch_labels || !t->order)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory: the order of %zu training images", count);
+    return mmc_training_samples(t->samples, t->labels, data,
+                                &(mmc_training_choice){.flags = config->flags,
+                                                       .cue = config->cue,
+                                                       .subset = config->subset,
+                                                       .count = t->count,
+                                                       .seed = config->seed});
 }
 
 /* Places host vectors one after another in device memory. */

@@ -19,6 +19,12 @@ static mmc_status loss(mmc_queue *queue, const mmc_loss_call *call) {
     return MMC_OK;
 }
 
+static mmc_status mirror(mmc_queue *queue, float *dlogits, size_t count, const double *tally, int n,
+                         const double *factor) {
+    MMC_CUDA(mmc_cuda_mirror(dlogits, count, tally, n, factor, queue->stream));
+    return MMC_OK;
+}
+
 static mmc_status interpolate(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
                               int ends, const double *coefficient, size_t count) {
     if (ends > MMC_CUDA_ENDS_MAX)
@@ -64,6 +70,7 @@ const mmc_flat_ops *mmc_cuda_flat_ops(void) {
         .head = head,
         .head_backward = head_backward,
         .loss = loss,
+        .mirror = mirror,
         .interpolate = interpolate,
         .sgd = sgd,
         .running = running,

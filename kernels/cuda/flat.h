@@ -22,6 +22,10 @@ cudaError_t mmc_cuda_head_backward(const mmc_head_backward_call *call, cudaStrea
  * 0..K-1 is a fault; its loss and gradient are NaN, its answer is wrong. */
 cudaError_t mmc_cuda_loss(const mmc_loss_call *call, unsigned *counters, unsigned *fault, cudaStream_t stream);
 
+/* The same bits as the provider reference. */
+cudaError_t mmc_cuda_mirror(float *dlogits, size_t count, const double *tally, int n, const double *factor,
+                            cudaStream_t stream);
+
 cudaError_t mmc_cuda_class_means(const mmc_class_means_call *call, unsigned *counters, cudaStream_t stream);
 
 enum { MMC_CUDA_ENDS_MAX = 24 };

@@ -131,6 +131,16 @@ static mmc_status own_loss(mmc_queue *queue, const mmc_loss_call *call) {
     return MMC_OK;
 }
 
+static mmc_status own_mirror(mmc_queue *queue, float *dlogits, size_t count, const double *tally, int n,
+                             const double *factor) {
+    (void)queue;
+    const double above = tally[0] / n - 1;
+    const double scale = factor[0] * (above > 0 ? 1.0 : above < 0 ? -1.0 : above);
+    for (size_t i = 0; i < count; i++)
+        dlogits[i] = (float)((double)dlogits[i] * scale);
+    return MMC_OK;
+}
+
 static mmc_status own_interpolate(mmc_queue *queue, float *out, size_t set_stride, int sets, const float *const *end,
                                   int ends, const double *coefficient, size_t count) {
     (void)queue;
@@ -201,6 +211,7 @@ const mmc_flat_ops OWN(flat_table) = {
     .head = own_head,
     .head_backward = own_head_backward,
     .loss = own_loss,
+    .mirror = own_mirror,
     .interpolate = own_interpolate,
     .sgd = own_sgd,
     .running = own_running,

@@ -72,6 +72,7 @@ const mmc_flat_ops *mmc_reference_flat_ops(void) {
         .head = mmc_reference_head,
         .head_backward = mmc_reference_head_backward,
         .loss = mmc_reference_loss,
+        .mirror = mmc_reference_mirror,
         .interpolate = interpolate,
         .sgd = sgd,
         .running = running,

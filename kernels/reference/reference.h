@@ -47,6 +47,8 @@ mmc_status mmc_reference_pool_backward(mmc_queue *queue, mmc_activation *dx, con
 mmc_status mmc_reference_head(mmc_queue *queue, const mmc_head_call *call);
 mmc_status mmc_reference_head_backward(mmc_queue *queue, const mmc_head_backward_call *call);
 mmc_status mmc_reference_loss(mmc_queue *queue, const mmc_loss_call *call);
+mmc_status mmc_reference_mirror(mmc_queue *queue, float *dlogits, size_t count, const double *tally, int n,
+                                const double *factor);
 mmc_status mmc_reference_class_means(mmc_queue *queue, const mmc_class_means_call *call);
 
 #ifdef __cplusplus

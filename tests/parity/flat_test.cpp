@@ -101,6 +101,27 @@ TEST_P(FlatParity, Loss) {
             });
 }
 
+TEST_P(FlatParity, Mirror) {
+    for (size_t count : {size_t(1), size_t(70), size_t(2570)})
+        for (double mean : {0.25, 1.0, 3.5})
+            compare("mirror", 1e-7, [&](const Backend &be) {
+                const Floats dlogits = uniform(count, 36);
+                const double sign = mean > 1 ? 1 : mean < 1 ? -1 : 0;
+                Buffer d(be, dlogits), tally(be, Doubles{7 * mean, 3}), factor(be, Doubles{0.625});
+                EXPECT_EQ(be->flat->mirror(be->queue, d.f(), count, tally.d(), 7, factor.d()), MMC_OK);
+                const Floats out = d.read<float>();
+                for (size_t i = 0; i < count; i++)
+                    EXPECT_EQ(out[i], float(0.625 * sign * dlogits[i])) << i;
+                return std::vector<Floats>{out};
+            });
+    Backend be(GetParam().backend, GetParam().provider, 1, GetParam().precision);
+    if (be.status == MMC_ERR_MISSING)
+        GTEST_SKIP() << be.message;
+    Buffer d(be, Floats{1, 2}), tally(be, Doubles{std::numeric_limits<double>::quiet_NaN(), 0}), factor(be, Doubles{1});
+    EXPECT_EQ(be->flat->mirror(be->queue, d.f(), 2, tally.d(), 1, factor.d()), MMC_OK);
+    EXPECT_TRUE(std::isnan(d.read<float>()[1])) << "a loss that is no number does not vanish";
+}
+
 TEST_P(FlatParity, LossSeesNotANumber) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     Backend be(GetParam().backend, GetParam().provider, 1, GetParam().precision);

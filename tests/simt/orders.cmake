@@ -30,7 +30,7 @@ mmc_simt_orders(simt_unit_parity_test
   batchnorm_backward.cu conv_backward_data.cu conv_backward_weights.cu conv_forward.cu normalise.cu pack.cu
   start.cu)
 mmc_simt_orders(simt_flat_parity_test *
-  head.cu interpolate.cu loss.cu sgd.cu statistics.cu)
+  head.cu interpolate.cu loss.cu mirror.cu sgd.cu statistics.cu)
 mmc_simt_orders(simt_boundary_test * boundary.cu render.cu)
 mmc_simt_orders(simt_match_test * assign.cu correlation.cu)
 mmc_simt_orders(simt_class_means_test * class_means.cu)

@@ -22,12 +22,14 @@ foreach(gpu h100 4090)
   set_tests_properties(simt_gpu_all_${gpu} PROPERTIES LABELS "simt;slow")
 endforeach()
 
-foreach(part network path train)
+foreach(part network path train finetune)
   mmc_simt_test(simt_${part}_golden_test plain simt ${PROJECT_SOURCE_DIR}/tests/golden/${part}_test.cpp)
   target_compile_definitions(simt_${part}_golden_test PRIVATE MMC_GOLDEN_EMULATED)
 endforeach()
-mmc_simt_test(simt_path_golden_slow_test plain slow ${PROJECT_SOURCE_DIR}/tests/golden/path_test.cpp)
-target_compile_definitions(simt_path_golden_slow_test PRIVATE MMC_GOLDEN_EMULATED MMC_SLOW)
+foreach(part path finetune)
+  mmc_simt_test(simt_${part}_golden_slow_test plain slow ${PROJECT_SOURCE_DIR}/tests/golden/${part}_test.cpp)
+  target_compile_definitions(simt_${part}_golden_slow_test PRIVATE MMC_GOLDEN_EMULATED MMC_SLOW)
+endforeach()
 
 # A suite at toy size, from data to records.
 mmc_simt_test(simt_run_test plain simt ${PROJECT_SOURCE_DIR}/tests/suite/device_test.cpp)
