@@ -1,4 +1,5 @@
 /* Figures 5 and 20 to 31: does fine-tuning without cues lead to another mechanism? Paths from theta_C to theta_FT. */
+#include "suites/claims.h"
 #include "suites/tables.h"
 
 const mmc_suite mmc_suite_fig5 = {
@@ -12,6 +13,7 @@ const mmc_suite mmc_suite_fig5 = {
     .curves = {MMC_PATHS_OF_FIGURE_5},
     .test = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig20 = {
@@ -24,6 +26,7 @@ const mmc_suite mmc_suite_fig20 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .test = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig21 = {
@@ -36,6 +39,7 @@ const mmc_suite mmc_suite_fig21 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .test = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig22 = {
@@ -48,6 +52,7 @@ const mmc_suite mmc_suite_fig22 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .test = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig23 = {
@@ -60,6 +65,7 @@ const mmc_suite mmc_suite_fig23 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .train = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig24 = {
@@ -72,6 +78,7 @@ const mmc_suite mmc_suite_fig24 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .train = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig25 = {
@@ -85,6 +92,7 @@ const mmc_suite mmc_suite_fig25 = {
     .curves = {MMC_PATHS_OF_FINE_TUNING},
     .train = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig26 = {
@@ -98,6 +106,7 @@ const mmc_suite mmc_suite_fig26 = {
     .test = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig27 = {
@@ -111,6 +120,7 @@ const mmc_suite mmc_suite_fig27 = {
     .test = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig28 = {
@@ -123,6 +133,7 @@ const mmc_suite mmc_suite_fig28 = {
     .test = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig29 = {
@@ -136,6 +147,7 @@ const mmc_suite mmc_suite_fig29 = {
     .train = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig30 = {
@@ -149,6 +161,7 @@ const mmc_suite mmc_suite_fig30 = {
     .train = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };
 
 const mmc_suite mmc_suite_fig31 = {
@@ -161,4 +174,5 @@ const mmc_suite mmc_suite_fig31 = {
     .train = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fine_tuning,
 };

@@ -1,4 +1,5 @@
 /* Figure 6: a sketch in the paper; here drawn from the measured path. */
+#include "suites/claims.h"
 #include "suites/tables.h"
 
 const mmc_suite mmc_suite_fig6 = {
@@ -12,4 +13,5 @@ const mmc_suite mmc_suite_fig6 = {
     .test = true,
     .loss = true,
     .cues = {.6, .7, .8, .9, 1.0},
+    .claims = mmc_claims_of_fig6,
 };

@@ -158,6 +158,8 @@ static mmc_status claims_judge(run *r, int *failed, char *first, size_t size) {
         if (!item->suite->claims || !claims_due(r, item))
             continue;
         for (const mmc_claim *const *c = item->suite->claims; *c; c++) {
+            if (!mmc_claim_applies(*c, item->dataset))
+                continue;
             const mmc_claim_question q = {&records, item->suite, &r->settings.scale, item->arch, item->dataset};
             mmc_claim_answer a;
             (*c)->judge(&a, &q);

@@ -1,4 +1,5 @@
 /* Table 2: which kinds of connectivity hold between similar and between dissimilar models. */
+#include "suites/claims.h"
 #include "suites/tables.h"
 
 const mmc_suite mmc_suite_table2 = {
@@ -18,4 +19,5 @@ const mmc_suite mmc_suite_table2 = {
                 .judged_on = MMC_SET_C}},
     .test = true,
     .cues = {.6, .7, .8, .9},
+    .claims = mmc_claims_of_table2,
 };

@@ -1,0 +1,123 @@
+#include "reports/paper_values.h"
+
+#include <math.h>
+#include <string.h>
+
+const mmc_paper_row mmc_paper_rows[] = {
+    {"table1", "cifar10-box", "ft-medium", .6, {75.7, 98.4, 23.6, 83.4}},
+    {"table1", "cifar10-box", "ft-medium", .7, {75.8, 98.6, 27.7, 78.6}},
+    {"table1", "cifar10-box", "ft-medium", .8, {71.3, 97.7, 37.6, 63.6}},
+    {"table1", "cifar10-box", "ft-medium", .9, {67.2, 95.4, 49.6, 46.6}},
+    {"table1", "cifar10-box", "ft-small", .6, {75.8, 98.7, 17.5, 90.1}},
+    {"table1", "cifar10-box", "ft-small", .7, {74.9, 98.8, 16.3, 91.1}},
+    {"table1", "cifar10-box", "ft-small", .8, {69.9, 98.4, 15.7, 90.9}},
+    {"table1", "cifar10-box", "ft-small", .9, {64.7, 97.9, 15.3, 90.7}},
+    {"table1", "cifar10-box", "llrt", .6, {71.6, 95.1, 36.3, 57.1}},
+    {"table1", "cifar10-box", "llrt", .7, {70.9, 95.8, 29.9, 65.8}},
+    {"table1", "cifar10-box", "llrt", .8, {65.1, 81.8, 27.0, 53.2}},
+    {"table1", "cifar10-box", "llrt", .9, {59.3, 70.7, 24.6, 40.7}},
+    {"table1", "cifar10-box", "lpft", .6, {70.6, 88.1, 21.0, 70.7}},
+    {"table1", "cifar10-box", "lpft", .7, {69.6, 87.3, 18.7, 72.5}},
+    {"table1", "cifar10-box", "lpft", .8, {64.4, 63.8, 18.8, 48.0}},
+    {"table1", "cifar10-box", "lpft", .9, {59.7, 56.6, 19.8, 37.8}},
+    {"table1", "cifar10-box", "cbft", .6, {74.1, 71.5, 73.4, 8.75}},
+    {"table1", "cifar10-box", "cbft", .7, {73.2, 69.2, 72.3, 8.60}},
+    {"table1", "cifar10-box", "cbft", .8, {70.0, 70.0, 69.5, 9.68}},
+    {"table1", "cifar10-box", "cbft", .9, {67.9, 72.5, 68.1, 13.1}},
+    {"table1", "cifar100-box", "ft-medium", .6, {44.4, 99.2, 12.8, 85.3}},
+    {"table1", "cifar100-box", "ft-medium", .7, {40.3, 99.6, 12.3, 89.8}},
+    {"table1", "cifar100-box", "ft-medium", .8, {33.6, 99.0, 11.4, 90.5}},
+    {"table1", "cifar100-box", "ft-medium", .9, {25.2, 79.2, 9.79, 57.9}},
+    {"table1", "cifar100-box", "ft-small", .6, {43.1, 99.6, 10.3, 93.6}},
+    {"table1", "cifar100-box", "ft-small", .7, {38.2, 99.7, 10.5, 95.7}},
+    {"table1", "cifar100-box", "ft-small", .8, {32.5, 99.6, 10.4, 97.0}},
+    {"table1", "cifar100-box", "ft-small", .9, {24.5, 39.4, 4.87, 30.9}},
+    {"table1", "cifar100-box", "llrt", .6, {35.5, 99.2, 12.1, 89.0}},
+    {"table1", "cifar100-box", "llrt", .7, {31.5, 98.6, 11.3, 89.6}},
+    {"table1", "cifar100-box", "llrt", .8, {25.3, 96.7, 10.6, 89.4}},
+    {"table1", "cifar100-box", "llrt", .9, {18.9, 75.1, 9.1, 58.7}},
+    {"table1", "cifar100-box", "lpft", .6, {35.1, 93.2, 10.3, 82.3}},
+    {"table1", "cifar100-box", "lpft", .7, {31.1, 90.2, 9.89, 78.5}},
+    {"table1", "cifar100-box", "lpft", .8, {25.6, 89.6, 9.70, 80.8}},
+    {"table1", "cifar100-box", "lpft", .9, {18.7, 28.6, 4.42, 19.6}},
+    {"table1", "cifar100-box", "cbft", .6, {42.7, 65.0, 36.4, 14.6}},
+    {"table1", "cifar100-box", "cbft", .7, {38.5, 66.7, 34.7, 21.2}},
+    {"table1", "cifar100-box", "cbft", .8, {34.6, 69.3, 23.0, 27.9}},
+    {"table1", "cifar100-box", "cbft", .9, {28.5, 72.9, 23.2, 46.0}},
+    {"table1", "dominoes", "ft-medium", .6, {77.4, 96.8, 43.8, 56.1}},
+    {"table1", "dominoes", "ft-medium", .7, {76.6, 96.6, 42.7, 58.7}},
+    {"table1", "dominoes", "ft-medium", .8, {74.1, 95.7, 41.7, 61.3}},
+    {"table1", "dominoes", "ft-medium", .9, {68.8, 95.1, 40.0, 57.5}},
+    {"table1", "dominoes", "ft-small", .6, {76.4, 96.9, 37.5, 62.4}},
+    {"table1", "dominoes", "ft-small", .7, {76.8, 96.6, 32.5, 66.5}},
+    {"table1", "dominoes", "ft-small", .8, {73.2, 96.4, 30.8, 67.7}},
+    {"table1", "dominoes", "ft-small", .9, {67.3, 95.2, 31.2, 65.6}},
+    {"table1", "dominoes", "llrt", .6, {74.6, 94.4, 39.8, 53.0}},
+    {"table1", "dominoes", "llrt", .7, {73.9, 93.2, 36.3, 54.7}},
+    {"table1", "dominoes", "llrt", .8, {70.8, 84.8, 33.1, 46.6}},
+    {"table1", "dominoes", "llrt", .9, {63.3, 77.0, 31.2, 39.0}},
+    {"table1", "dominoes", "lpft", .6, {73.2, 92.5, 38.0, 51.8}},
+    {"table1", "dominoes", "lpft", .7, {72.7, 88.0, 34.8, 50.9}},
+    {"table1", "dominoes", "lpft", .8, {69.4, 34.8, 33.1, 39.1}},
+    {"table1", "dominoes", "lpft", .9, {61.2, 60.8, 31.2, 26.6}},
+    {"table1", "dominoes", "cbft", .6, {72.0, 64.9, 67.5, 9.9}},
+    {"table1", "dominoes", "cbft", .7, {71.5, 70.0, 59.2, 12.1}},
+    {"table1", "dominoes", "cbft", .8, {70.8, 69.7, 65.9, 11.9}},
+    {"table1", "dominoes", "cbft", .9, {67.2, 68.7, 61.5, 14.9}},
+    {"table3", "cifar10-box", "cbft", .6, {74.1, 71.5, 73.4, 8.75}},
+    {"table3", "cifar10-box", "cbft", .7, {73.2, 69.2, 72.3, 8.60}},
+    {"table3", "cifar10-box", "cbft", .8, {70.0, 70.0, 69.5, 9.68}},
+    {"table3", "cifar10-box", "cbft", .9, {67.9, 72.5, 68.1, 13.1}},
+    {"table3", "cifar10-box", "cbft-no-barrier", .6, {75.8, 93, 69.3, 24.4}},
+    {"table3", "cifar10-box", "cbft-no-barrier", .7, {75.9, 90, 72.1, 18.6}},
+    {"table3", "cifar10-box", "cbft-no-barrier", .8, {71.6, 89.9, 66.3, 23.5}},
+    {"table3", "cifar10-box", "cbft-no-barrier", .9, {67.8, 89.6, 65.1, 20.5}},
+    {"table3", "cifar10-box", "cbft-no-invariance", .6, {73.4, 69.4, 68.8, 14.2}},
+    {"table3", "cifar10-box", "cbft-no-invariance", .7, {72.9, 65.2, 71.3, 8.26}},
+    {"table3", "cifar10-box", "cbft-no-invariance", .8, {69.3, 64.8, 68.1, 9.72}},
+    {"table3", "cifar10-box", "cbft-no-invariance", .9, {65.8, 64.8, 65, 10.3}},
+    {"table3", "cifar100-box", "cbft", .6, {42.7, 65.0, 36.4, 14.6}},
+    {"table3", "cifar100-box", "cbft", .7, {38.5, 66.7, 34.7, 21.2}},
+    {"table3", "cifar100-box", "cbft", .8, {34.6, 69.3, 23.0, 27.9}},
+    {"table3", "cifar100-box", "cbft", .9, {28.5, 72.9, 23.2, 46.0}},
+    {"table3", "cifar100-box", "cbft-no-barrier", .6, {44.7, 99.8, 17.5, 81.6}},
+    {"table3", "cifar100-box", "cbft-no-barrier", .7, {40.2, 99.9, 13.7, 88.9}},
+    {"table3", "cifar100-box", "cbft-no-barrier", .8, {34.6, 99.9, 11.3, 95.1}},
+    {"table3", "cifar100-box", "cbft-no-barrier", .9, {26.5, 99.1, 13.5, 82.2}},
+    {"table3", "cifar100-box", "cbft-no-invariance", .6, {43.2, 59.4, 36.5, 12.5}},
+    {"table3", "cifar100-box", "cbft-no-invariance", .7, {35.7, 64.2, 26, 25.5}},
+    {"table3", "cifar100-box", "cbft-no-invariance", .8, {34.1, 70.2, 23.5, 36.7}},
+    {"table3", "cifar100-box", "cbft-no-invariance", .9, {24.7, 69.2, 15.9, 45.6}},
+    {"table3", "dominoes", "cbft", .6, {72.0, 64.9, 67.5, 9.9}},
+    {"table3", "dominoes", "cbft", .7, {71.5, 70.0, 59.2, 12.1}},
+    {"table3", "dominoes", "cbft", .8, {70.8, 69.7, 65.9, 11.9}},
+    {"table3", "dominoes", "cbft", .9, {67.2, 68.7, 61.5, 14.9}},
+    {"table3", "dominoes", "cbft-no-barrier", .6, {77.1, 94.9, 63.2, 32.7}},
+    {"table3", "dominoes", "cbft-no-barrier", .7, {77.4, 94.2, 65.8, 29.2}},
+    {"table3", "dominoes", "cbft-no-barrier", .8, {74.5, 93.3, 63.5, 30.1}},
+    {"table3", "dominoes", "cbft-no-barrier", .9, {67.1, 91.9, 55.5, 32.9}},
+    {"table3", "dominoes", "cbft-no-invariance", .6, {74.2, 40.4, 41.8, 6.93}},
+    {"table3", "dominoes", "cbft-no-invariance", .7, {74.6, 28.2, 24.9, 10.6}},
+    {"table3", "dominoes", "cbft-no-invariance", .8, {71.3, 20.1, 22.2, 6.92}},
+    {"table3", "dominoes", "cbft-no-invariance", .9, {66, 21.2, 20.9, 6.26}},
+    {"table4", "cifar10-box", "scratch-clean", 0, {47.5, 47.4, 47.5, 9.69}},
+    {"table4", "cifar100-box", "scratch-clean", 0, {16.5, 16.4, 16.4, 1.19}},
+    {"table4", "dominoes", "scratch-clean", 0, {48.5, 31, 31, 10.8}},
+};
+
+const mmc_paper_small mmc_paper_table5[] = {
+    {"0", 0, 0.0}, {"0", 4, 22.79}, {"4", 0, 26.31}, {"4", 4, 0.0}, {"0+4", 0, 0.0}, {"0+4", 4, 18.84},
+};
+
+const size_t mmc_paper_row_count = sizeof mmc_paper_rows / sizeof *mmc_paper_rows;
+const size_t mmc_paper_table5_count = sizeof mmc_paper_table5 / sizeof *mmc_paper_table5;
+
+const mmc_paper_row *mmc_paper_find(const char *table, const char *dataset, const char *method, double cue) {
+    for (size_t i = 0; i < mmc_paper_row_count; i++) {
+        const mmc_paper_row *r = &mmc_paper_rows[i];
+        if (strcmp(r->table, table) == 0 && strcmp(r->dataset, dataset) == 0 && strcmp(r->method, method) == 0 &&
+            fabs(r->cue - cue) < 1e-9)
+            return r;
+    }
+    return NULL;
+}
