@@ -30,8 +30,23 @@ static void count_paths(mmc_job_cost *out, const mmc_job *job, const mmc_scale *
 static mmc_status count_training(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_dataset *d) {
     mmc_train_config t;
     MMC_TRY(mmc_job_train_config(&t, job, scale));
-    out->images[MMC_PASS_TRAIN] = (double)t.epochs * d->train.count;
+    out->images[MMC_PASS_TRAIN] = (double)t.epochs * (d->train.count - (job->pretrain ? scale->methods.clean : 0));
     out->images[MMC_PASS_EVAL] = t.curves ? 2.0 * t.epochs * d->test.count : 0;
+    return MMC_OK;
+}
+
+/* The body is frozen while a new linear layer is trained: its features are computed once. */
+static mmc_status count_method(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale) {
+    mmc_finetune_config c;
+    const double clean = scale->methods.clean;
+    MMC_TRY(mmc_job_finetune_config(&c, job, scale));
+    double networks = 1; /* that an image of an epoch goes through, forwards and back */
+    if (c.method == MMC_METHOD_LPFT)
+        networks = MMC_LPFT_RATES;
+    else if (mmc_method_is_cbft(c.method))
+        networks = c.method == MMC_METHOD_CBFT ? 3 : 2;
+    out->images[MMC_PASS_TRAIN] = networks * c.epochs * clean;
+    out->images[MMC_PASS_EVAL] = mmc_method_has_head(c.method) ? clean : 0;
     return MMC_OK;
 }
 
@@ -47,6 +62,14 @@ static mmc_status count_images(mmc_job_cost *out, int *states, const mmc_job *jo
         *states = 4;
         out->images[MMC_PASS_EVAL] = 2.0 * d->train.count; /* both networks; the correlations are a few per cent more */
         return MMC_OK;
+    case MMC_JOB_EVALUATE:
+        *states = 1;
+        out->images[MMC_PASS_EVAL] =
+            MMC_SET_COUNT * ((double)(job->test ? d->test.count : 0) + (job->train ? d->train.count : 0));
+        return MMC_OK;
+    case MMC_JOB_FINETUNE:
+        *states = 5;
+        return count_method(out, job, scale);
     default:
         *states = job->kind == MMC_JOB_MIDPOINT ? 6 : 4;
         return count_training(out, job, scale, d);

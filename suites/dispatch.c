@@ -3,6 +3,7 @@
 
 #include "runtime/clock.h"
 #include "runtime/file.h"
+#include "runtime/finetune.h"
 #include "suites/lease.h"
 
 #include <errno.h>
@@ -67,8 +68,14 @@ static mmc_status job_look(const mmc_execution *x, mmc_job *job, struct timespec
 
 /* The process crashed between writing `done` and removing what is no longer needed, or there was nothing to remove. */
 static mmc_status leftovers_remove(const mmc_execution *x, const mmc_job *job) {
-    static const char *const names[] = {"state.safetensors", "failed"};
+    static const char *const names[] = {MMC_JOB_STATE, "failed"};
     char path[4096];
+    mmc_method method;
+    if (job->kind == MMC_JOB_FINETUNE) {
+        MMC_TRY(mmc_method_parse(&method, job->variant));
+        MMC_TRY(mmc_artifact_path(path, sizeof path, x, job, MMC_JOB_STATE));
+        MMC_TRY(mmc_finetune_state_remove(path, method));
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         MMC_TRY(mmc_artifact_path(path, sizeof path, x, job, names[i]));
         unlink(path);

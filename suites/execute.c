@@ -44,6 +44,10 @@ static mmc_status execute(const mmc_execution *x, const mmc_job *job) {
         return mmc_job_execute_paths(x, job);
     case MMC_JOB_SHEET:
         return mmc_job_execute_sheet(x, job);
+    case MMC_JOB_FINETUNE:
+        return mmc_job_execute_finetune(x, job);
+    case MMC_JOB_EVALUATE:
+        return mmc_job_execute_evaluate(x, job);
     default:
         return mmc_job_execute_training(x, job);
     }
@@ -69,7 +73,10 @@ static mmc_status write_null(const mmc_execution *x, const mmc_job *job, const c
 mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, const char *reason) {
     char item[MMC_ITEM_MAX];
     switch (job->kind) {
+    case MMC_JOB_EVALUATE:
+        return write_null(x, job, job->variant, "accuracy", reason);
     case MMC_JOB_TRAIN:
+    case MMC_JOB_FINETUNE:
         return write_null(x, job, mmc_job_item(item, job, "curve-train"), "accuracy", reason);
     case MMC_JOB_MIDPOINT:
         return write_null(x, job, mmc_job_item(item, job, mmc_bend_item(job)), "loss", reason);

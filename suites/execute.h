@@ -1,10 +1,10 @@
 /* Execution of one job: from its inputs' artifacts to its own artifact and its rows.
  *
  *     artifacts/KEY/config.json         what the key is the hash of
- *     artifacts/KEY/model.safetensors   train, midpoint, match: the result
+ *     artifacts/KEY/model.safetensors   train, finetune, midpoint, match: the result
  *     artifacts/KEY/sheet.png           sheet
- *     artifacts/KEY/log.jsonl           train, midpoint: one line an epoch
- *     artifacts/KEY/state.safetensors   train, midpoint: what an interrupted job goes on from; gone when done
+ *     artifacts/KEY/log.jsonl           train, finetune, midpoint: one line an epoch
+ *     artifacts/KEY/state.safetensors   train, finetune, midpoint: what an interrupted job goes on from; gone when done
  *     artifacts/KEY/claim               who is at work (suites/lease.h)
  *     artifacts/KEY/done                written last
  *     artifacts/KEY/failed              why a job failed; tried again by the next run on this directory
@@ -16,6 +16,7 @@
 #define MMC_SUITES_EXECUTE_H
 
 #include "runtime/checkpoint.h"
+#include "runtime/clean_split.h"
 #include "suites/rows.h"
 
 #ifdef __cplusplus
@@ -55,6 +56,13 @@ mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job);
 mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job);    /* execute_match.c */
 mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job);    /* execute_paths.c */
 mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);    /* execute_sheet.c */
+mmc_status mmc_job_execute_finetune(const mmc_execution *x, const mmc_job *job); /* execute_finetune.c */
+mmc_status mmc_job_execute_evaluate(const mmc_execution *x, const mmc_job *job); /* execute_evaluate.c */
+
+#define MMC_JOB_STATE "state.safetensors" /* what an interrupted training goes on from */
+
+/* The clean samples of a pre-trained model and its methods; the same for all of one seed. Owns: the caller, _close. */
+mmc_status mmc_job_clean_split(mmc_clean_split *out, const mmc_execution *x, const mmc_job *job);
 
 /* Whether all rows of a curve are there (execute_paths.c). */
 bool mmc_curve_measured(const mmc_execution *x, const mmc_job *job, const char *item);
@@ -64,7 +72,7 @@ bool mmc_curve_measured(const mmc_execution *x, const mmc_job *job, const char *
 enum { MMC_ITEM_MAX = 96 };
 const char *mmc_job_item(char out[MMC_ITEM_MAX], const mmc_job *job, const char *name);
 
-/* Name of the item of a bend's training: "bend-cue", "bend-no-cue" (execute_train.c). */
+/* Name of the item of a bend's training: "bend-cue", "bend-no-cue" (trained.c). */
 const char *mmc_bend_item(const mmc_job *job);
 
 /* Progress of a job, relayed with its label. `relay` must stay in place. */

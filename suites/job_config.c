@@ -43,6 +43,23 @@ mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const
     return MMC_OK;
 }
 
+mmc_status mmc_job_finetune_config(mmc_finetune_config *out, const mmc_job *job, const mmc_scale *scale) {
+    const mmc_scale_methods *m = &scale->methods;
+    mmc_method method;
+    MMC_TRY(mmc_method_parse(&method, job->variant));
+    *out = mmc_finetune_defaults(method);
+    out->epochs = method == MMC_METHOD_SCRATCH_CLEAN ? m->scratch_epochs : m->epochs;
+    out->head_epochs = m->head_epochs;
+    out->batch = m->batch;
+    out->cue = job->cue;
+    out->cosine_authors = m->cosine_authors;
+    out->cbft_schedule_authors = m->cbft_schedule_authors;
+    out->barrier_t_authors = m->barrier_t_authors;
+    out->invariance_plain = m->invariance_plain;
+    out->seed = job->training_seed;
+    return MMC_OK;
+}
+
 mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale) {
     mmc_path_config c = mmc_path_defaults();
     c.points = scale->points;
@@ -80,6 +97,30 @@ static void put_training(object *o, const mmc_train_config *c) {
     put(o, "seed", json_integer((json_int_t)c->seed));
 }
 
+/* Pre-training and the methods share the clean split. */
+static void put_clean_split(object *o, const mmc_job *job, const mmc_scale *scale) {
+    put(o, "clean", json_integer(scale->methods.clean));
+    put(o, "clean_split", json_string(scale->methods.clean_split_authors ? "authors" : "disjoint"));
+    put(o, "split_seed", json_integer((json_int_t)job->seed));
+}
+
+static void put_finetuning(object *o, const mmc_finetune_config *c) {
+    put(o, "epochs", json_integer(c->epochs));
+    put(o, "head_epochs", json_integer(c->head_epochs));
+    put(o, "batch", json_integer(c->batch));
+    put(o, "lr", json_real(c->lr));
+    put(o, "head_lr", json_real(c->head_lr));
+    put(o, "momentum", json_real(c->momentum));
+    put(o, "decay", json_real(c->decay));
+    put(o, "cue", json_real(c->cue));
+    put(o, "lambda", json_real(c->lambda));
+    put(o, "cosine", json_string(c->cosine_authors ? "authors" : "exact"));
+    put(o, "cbft_schedule", json_string(c->cbft_schedule_authors ? "authors" : "cosine"));
+    put(o, "barrier_t", json_string(c->barrier_t_authors ? "authors" : "truncated"));
+    put(o, "invariance", json_string(c->invariance_plain ? "plain" : "unit"));
+    put(o, "seed", json_integer((json_int_t)c->seed));
+}
+
 static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const mmc_scale *scale) {
     mmc_path_config c = mmc_job_path_config(job, scale);
     json_t *curves = json_array();
@@ -103,6 +144,7 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
     object o = {.json = json_object()};
     mmc_status status = MMC_OK;
     mmc_train_config train;
+    mmc_finetune_config tune;
     put(&o, "schema", json_integer(MMC_JOB_SCHEMA));
     put(&o, "kind", json_string(mmc_job_kind_name(job->kind)));
     put(&o, "dataset", json_string(mmc_dataset_name(job->dataset)));
@@ -123,11 +165,19 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
         MMC_GOTO(cleanup, mmc_job_train_config(&train, job, scale));
         put_training(&o, &train);
     }
+    if (job->kind == MMC_JOB_FINETUNE) {
+        MMC_GOTO(cleanup, mmc_job_finetune_config(&tune, job, scale));
+        put_finetuning(&o, &tune);
+    }
+    if (job->kind == MMC_JOB_FINETUNE || job->pretrain)
+        put_clean_split(&o, job, scale);
+    if (job->kind == MMC_JOB_EVALUATE)
+        put(&o, "seed", json_integer((json_int_t)job->seed));
     if (job->kind == MMC_JOB_MATCH)
         put(&o, "method", json_string(mmc_match_method_name(mmc_match_defaults().method)));
     if (job->kind == MMC_JOB_PATHS)
         put_paths(&o, plan, job, scale);
-    if (job->kind == MMC_JOB_PATHS || job->kind == MMC_JOB_SHEET) {
+    if (job->kind == MMC_JOB_PATHS || job->kind == MMC_JOB_EVALUATE || job->kind == MMC_JOB_SHEET) {
         put(&o, "test", json_boolean(job->test));
         put(&o, "train", json_boolean(job->train));
     }

@@ -73,6 +73,8 @@ static mmc_status add_at_cue(mmc_expansion *x, const mmc_plan_target *t) {
     switch (t->suite->kind) {
     case MMC_SUITE_CURVES:
         return mmc_plan_add_learning_curve(x, t, t->cue);
+    case MMC_SUITE_METHODS:
+        return mmc_plan_add_methods(x, t);
     default:
         return mmc_plan_add_pairs(x, t);
     }

@@ -9,7 +9,7 @@
 #define MMC_SUITES_PLAN_H
 
 #include "runtime/backend.h"
-#include "runtime/train.h"
+#include "runtime/finetune.h"
 #include "suites/run_data.h"
 #include "suites/scale.h"
 #include "suites/suite.h"
@@ -116,6 +116,7 @@ const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "finetune", "midpo
 
 /* Training and path settings of a job, and the network they act on. */
 mmc_status mmc_job_train_config(mmc_train_config *out, const mmc_job *job, const mmc_scale *scale);
+mmc_status mmc_job_finetune_config(mmc_finetune_config *out, const mmc_job *job, const mmc_scale *scale); /* no split */
 mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale);
 mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale);
 

@@ -100,6 +100,8 @@ mmc_record mmc_rows_new(const mmc_rows *rows, const mmc_job *job) {
         r.arch = mmc_arch_name(job->arch);
         r.width = rows->scale->width;
         r.cue = job->cue;
+        if (job->kind == MMC_JOB_FINETUNE || job->kind == MMC_JOB_EVALUATE)
+            r.method = job->variant;
     }
     return r;
 }

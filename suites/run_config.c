@@ -84,6 +84,19 @@ static json_t *fine_tuning_text(const mmc_scale_training *t) {
                 t->schedule ? t->schedule : "x0.1 after 40% and 80% of the epochs");
 }
 
+static json_t *methods_text(const mmc_scale_methods *m) {
+    return text("%d clean images, %d epochs, batch %d, a new last layer %d epochs, from scratch %d epochs",
+                (int)m->clean, m->epochs, m->batch, m->head_epochs, m->scratch_epochs);
+}
+
+/* Where the paper and the authors' program differ. */
+static json_t *ways_text(const mmc_scale_methods *m) {
+    return text("clean split %s, cosine %s, CBFT's schedule %s, t of the barrier %s, invariance %s",
+                m->clean_split_authors ? "authors" : "disjoint", m->cosine_authors ? "authors" : "exact",
+                m->cbft_schedule_authors ? "authors" : "cosine", m->barrier_t_authors ? "authors" : "truncated",
+                m->invariance_plain ? "plain" : "unit");
+}
+
 /* What was asked for, else the scale's choice, else all. */
 static json_t *cues_text(const mmc_plan_settings *s, const double chosen[MMC_SCALE_CUES_MAX]) {
     char cues[128] = "";
@@ -109,6 +122,11 @@ static json_t *protocol(const mmc_plan_settings *s) {
     put(&p, "test images", images_text(c->limit_test, "all"));
     put(&p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
     put(&p, "fine-tuning without cues", fine_tuning_text(&c->fine_tune));
+    put(&p, "pre-training", training_text(&c->pretrain, "x0.1 after 40% and 80% of the epochs"));
+    put(&p, "methods", methods_text(&c->methods));
+    put(&p, "ways", ways_text(&c->methods));
+    put(&p, "seeds of tables", text("%d", c->table_seeds));
+    put(&p, "cue proportions of tables", cues_text(s, c->table_cues));
     put(&p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
     put(&p, "points", text("%d", c->points));
     put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));

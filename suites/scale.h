@@ -27,6 +27,9 @@ typedef struct mmc_scale_methods {
     int scratch_epochs; /* from scratch on the clean samples */
     int batch;
     int32_t clean; /* samples without cue; pre-training has the rest of the train split */
+    /* The authors' ways (SPEC 3) in place of the paper's: of drawing the split, of the cosine, of CBFT. */
+    bool clean_split_authors, cosine_authors, cbft_schedule_authors, barrier_t_authors;
+    bool invariance_plain; /* the paper's formula in place of the authors' */
 } mmc_scale_methods;
 
 typedef struct mmc_scale {
