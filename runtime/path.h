@@ -31,6 +31,7 @@ typedef struct mmc_path_config {
     int32_t bn_images; /* first N images of the train split; 0: all */
     unsigned sets;     /* bit mask of mmc_set */
     bool split_test, split_train;
+    int32_t train_images;   /* the train split is evaluated as if it ended after so many; 0: all */
     int batch;              /* evaluation batch, 256 */
     uint64_t seed;          /* of the counterfactual draws */
     const mmc_draws *draws; /* given draws for the test split; NULL: Philox */

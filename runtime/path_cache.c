@@ -79,12 +79,12 @@ mmc_status mmc_point_key_common(mmc_point_key *out, const mmc_backend *be, const
     EVP_MD_CTX *hash;
     char text[768];
     MMC_TRY(begin(&hash));
-    int size =
-        snprintf(text, sizeof text, "%d %d %d %d;%d %d %d;%d %d %d;%u %d %d %llu;%s %s %s %s %s %s %d",
-                 (int)model->spec.arch, model->spec.width, model->spec.classes, model->spec.height, (int)data->kind,
-                 (int)data->train.count, (int)data->test.count, (int)c->bn, c->bn_batch, (int)c->bn_images, c->sets,
-                 (int)c->split_test + 2 * (int)c->split_train, c->batch, (unsigned long long)c->seed, be->name,
-                 be->provider, be->precision, be->device, be->isa, be->libraries, be->threads);
+    int size = snprintf(text, sizeof text, "%d %d %d %d;%d %d %d;%d %d %d %d;%u %d %d %llu;%s %s %s %s %s %s %d",
+                        (int)model->spec.arch, model->spec.width, model->spec.classes, model->spec.height,
+                        (int)data->kind, (int)data->train.count, (int)data->test.count, (int)c->bn, c->bn_batch,
+                        (int)c->bn_images, (int)c->train_images, c->sets, (int)c->split_test + 2 * (int)c->split_train,
+                        c->batch, (unsigned long long)c->seed, be->name, be->provider, be->precision, be->device,
+                        be->isa, be->libraries, be->threads);
     add(hash, text, (size_t)size < sizeof text ? (size_t)size : sizeof text);
     add_split(hash, &data->train);
     add_split(hash, &data->test);

@@ -25,10 +25,10 @@ struct mmc_point_plan {
 
 mmc_status mmc_point_check(const mmc_model *model, const mmc_dataset *data, const mmc_path_config *config) {
     MMC_TRY(mmc_dataset_fits(data, model->spec.classes, model->spec.height, "evaluated"));
-    if (config->bn_batch < 1 || config->batch < 1 || config->bn_images < 0)
+    if (config->bn_batch < 1 || config->batch < 1 || config->bn_images < 0 || config->train_images < 0)
         return mmc_fail(MMC_ERR_RANGE,
-                        "batches of %d and %d images, %d batch norm images: give 1 image or more a batch",
-                        config->bn_batch, config->batch, (int)config->bn_images);
+                        "batches of %d and %d images, %d batch norm and %d train images: give 1 image or more a batch",
+                        config->bn_batch, config->batch, (int)config->bn_images, (int)config->train_images);
     if (!config->split_test && !config->split_train)
         return mmc_fail(MMC_ERR_USAGE, "no split to evaluate; give test, train or both");
     return MMC_OK;
@@ -52,14 +52,17 @@ static mmc_status plan_bn(mmc_point_plan *p, const mmc_dataset *data) {
 }
 
 static mmc_status plan_evaluation(mmc_point_plan *p, const mmc_dataset *data, mmc_split_kind split) {
-    const mmc_split *s = split == MMC_SPLIT_TRAIN ? &data->train : &data->test;
+    const int32_t limit = p->config.train_images;
+    mmc_dataset shown = *data; /* borrows; not closed */
     int sets = 0;
+    if (split == MMC_SPLIT_TRAIN && limit > 0 && limit < shown.train.count)
+        shown.train.count = limit;
     for (int i = 0; i < MMC_SET_COUNT; i++)
         sets += (p->config.sets >> i) & 1u;
     MMC_TRY(mmc_evaluator_create(&p->evaluator[split], p->be, p->eval, p->config.batch, p->states_max,
-                                 &p->images[split], data, split, p->config.sets,
+                                 &p->images[split], &shown, split, p->config.sets,
                                  split == MMC_SPLIT_TEST ? p->config.draws : NULL, p->config.seed));
-    p->eval_defined += (int64_t)sets * s->count;
+    p->eval_defined += (int64_t)sets * (split == MMC_SPLIT_TRAIN ? shown.train.count : shown.test.count);
     p->eval_images += mmc_evaluator_images(p->evaluator[split]);
     return MMC_OK;
 }

@@ -21,7 +21,8 @@ static double dataset_bytes(const mmc_dataset *d) {
 
 static void count_paths(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_dataset *d) {
     const mmc_path_config c = mmc_job_path_config(job, scale);
-    const double samples = (job->test ? d->test.count : 0) + (job->train ? d->train.count : 0);
+    const double train = c.train_images && c.train_images < d->train.count ? c.train_images : d->train.count;
+    const double samples = (job->test ? d->test.count : 0) + (job->train ? train : 0);
     const double points = job->curve_count * (c.points - 2) + 2; /* the ends are shared */
     out->images[MMC_PASS_BN] = points * bn_images(&c, &d->train);
     out->images[MMC_PASS_EVAL] = points * MMC_SET_COUNT * samples;

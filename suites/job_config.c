@@ -66,6 +66,7 @@ mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale) 
     c.bn = scale->bn;
     c.bn_batch = scale->bn_batch;
     c.bn_images = scale->bn_images;
+    c.train_images = scale->train_images;
     c.sets = (1u << MMC_SET_COUNT) - 1;
     c.split_test = job->test;
     c.split_train = job->train;
@@ -135,6 +136,7 @@ static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const
     put(o, "bn", json_string(mmc_bn_name(c.bn)));
     put(o, "bn_batch", json_integer(c.bn_batch));
     put(o, "bn_images", json_integer(c.bn_images));
+    put(o, "train_images", json_integer(c.train_images));
     put(o, "cue", json_real(job->cue));
     put(o, "seed", json_integer((json_int_t)c.seed));
 }
@@ -149,8 +151,8 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
     put(&o, "kind", json_string(mmc_job_kind_name(job->kind)));
     put(&o, "dataset", json_string(mmc_dataset_name(job->dataset)));
     put(&o, "data", json_string(data->digest[job->dataset]));
-    put(&o, "limit_train", json_integer(data->limit_train));
-    put(&o, "limit_test", json_integer(data->limit_test));
+    put(&o, "limit_train", json_integer(data->limit_train[job->dataset]));
+    put(&o, "limit_test", json_integer(data->limit_test[job->dataset]));
     if (job->kind == MMC_JOB_SHEET) {
         put(&o, "seed", json_integer((json_int_t)job->seed));
     } else {

@@ -131,6 +131,10 @@ static json_t *protocol(const mmc_plan_settings *s) {
     put(&p, "points", text("%d", c->points));
     put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
     put(&p, "batch norm images", images_text(c->bn_images, "the train split"));
+    put(&p, "train images evaluated", images_text(c->train_images, "the train split"));
+    if (c->other_train)
+        put(&p, "images of other data sets",
+            text("the first %d of train, %d of test", (int)c->other_train, (int)c->other_test));
     put(&p, "seeds", text("%d", c->seeds));
     put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
     put(&p, "cue proportions", cues_text(s, c->cues));

@@ -14,12 +14,31 @@ mmc_status mmc_run_digest(char out[17], const char *text) {
     return MMC_OK;
 }
 
+static bool listed(const char *const *list, const char *name) {
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+void mmc_run_data_limit(mmc_run_data *data, const mmc_scale *scale) {
+    for (int k = 0; k < MMC_DATASET_COUNT; k++) {
+        const char *name = mmc_dataset_name((mmc_dataset_kind)k);
+        const bool stands_in = scale->stand_in[1] && strcmp(scale->stand_in[1], name) == 0;
+        const bool other = scale->other_train && !stands_in && !listed(scale->datasets, name);
+        data->limit_train[k] = other ? scale->other_train : scale->limit_train;
+        data->limit_test[k] = other ? scale->other_test : scale->limit_test;
+    }
+}
+
 mmc_status mmc_run_data_open(mmc_run_data *data, mmc_dataset_kind kind) {
     if (data->open[kind])
         return MMC_OK;
     mmc_dataset *set = &data->sets[kind];
-    const mmc_dataset_options options = {
-        .kind = kind, .folder = data->folder, .limit_train = data->limit_train, .limit_test = data->limit_test};
+    const mmc_dataset_options options = {.kind = kind,
+                                         .folder = data->folder,
+                                         .limit_train = data->limit_train[kind],
+                                         .limit_test = data->limit_test[kind]};
     MMC_TRY(mmc_dataset_open(set, &options));
     data->open[kind] = true;
     MMC_TRY(mmc_dataset_checksum(set));

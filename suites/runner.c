@@ -72,9 +72,8 @@ static mmc_status run_plan(run *r, const mmc_run_request *request) {
     r->request = request;
     MMC_TRY(mmc_run_settings(&r->settings, request));
     MMC_TRY(directory_choose(r));
-    r->data = (mmc_run_data){.folder = request->data,
-                             .limit_train = r->settings.scale.limit_train,
-                             .limit_test = r->settings.scale.limit_test};
+    r->data = (mmc_run_data){.folder = request->data};
+    mmc_run_data_limit(&r->data, &r->settings.scale);
     MMC_TRY(mmc_devices_open(&r->be, r->more, &request->backend, r->settings.devices));
     r->more_count = r->settings.devices - 1;
     mmc_run_fingerprint(r->fingerprint, sizeof r->fingerprint, r->be, r->settings.devices);

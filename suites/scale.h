@@ -37,6 +37,7 @@ typedef struct mmc_scale {
     bool reduced; /* not the paper's protocol: reports never set its numbers beside the paper's as if alike */
     int width;    /* channels of the first stage */
     int32_t limit_train, limit_test; /* 0: the whole split */
+    int32_t other_train, other_test; /* of data sets that are not among `datasets`; 0: as limit_train, limit_test */
     int seeds;                       /* of figures */
     int table_seeds;                 /* of Tables 1, 3 and 4 */
     mmc_scale_training scratch, midpoint;
@@ -50,6 +51,7 @@ typedef struct mmc_scale {
     mmc_bn_mode bn;
     int bn_batch;
     int32_t bn_images;       /* of the train split; 0: all */
+    int32_t train_images;    /* of the train split where it is evaluated; 0: all */
     const char *stand_in[2]; /* where the first is not found under --data, the second; NULL: none */
     const char *datasets[MMC_SCALE_DATASETS_MAX]; /* of a suite with several, those run here; none: all */
     const char *suites[MMC_SCALE_SUITES_MAX];     /* the default set */

@@ -91,6 +91,8 @@ static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
         c->limit_train = r->limit_train;
     if (r->limit_test)
         c->limit_test = r->limit_test;
+    if (r->limit_train || r->limit_test)
+        c->other_train = c->other_test = 0; /* what was asked for holds for all data sets */
     if (c->bn == MMC_BN_STORED)
         return mmc_fail(MMC_ERR_USAGE, "--bn stored: running values of points between two models mean nothing; a run "
                                        "accepts momentum or pooled");

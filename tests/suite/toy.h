@@ -44,7 +44,7 @@ inline const mmc_scale &toyScale() {
         s.midpoint = {2, 32, .05, nullptr};
         s.fine_tune = {2, 32, 0, nullptr};
         s.cues[0] = 1.0;
-        s.fine_tune_cues[0] = .5;
+        s.fine_tune_cues[0] = .6;
         s.table_seeds = 2;
         s.pretrain = {2, 32, .05, nullptr};
         s.methods.epochs = 2;
@@ -52,7 +52,7 @@ inline const mmc_scale &toyScale() {
         s.methods.scratch_epochs = 2;
         s.methods.batch = 16;
         s.methods.clean = 20;
-        s.table_cues[0] = .5;
+        s.table_cues[0] = .6;
         s.points = 3;
         s.bn = MMC_BN_POOLED;
         s.bn_batch = 32;
