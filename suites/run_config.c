@@ -235,11 +235,12 @@ static mmc_status differs(const char *directory, const char *key, const json_t *
         machine = machine || strcmp(bits[i], key) == 0;
     mmc_status status =
         machine
-            ? mmc_fail(MMC_ERR_MISMATCH,
-                       "%s: the run was begun with %s %.200s, here it is %.200s: results would not be bit-identical. "
-                       "Go on with the same %s (--threads, --devices, --provider, MMC_ISA, the same libraries), or begin anew "
-                       "with another --out",
-                       directory, key, a ? a : "unknown", b ? b : "unknown", key)
+            ? mmc_fail(
+                  MMC_ERR_MISMATCH,
+                  "%s: the run was begun with %s %.200s, here it is %.200s: results would not be bit-identical. "
+                  "Go on with the same %s (--threads, --devices, --provider, MMC_ISA, the same libraries), or begin anew "
+                  "with another --out",
+                  directory, key, a ? a : "unknown", b ? b : "unknown", key)
             : mmc_fail(MMC_ERR_MISMATCH,
                        "%s: the run was begun with another configuration: %s was %.200s, is %.200s. Give the same "
                        "options, or begin anew with another --out",
