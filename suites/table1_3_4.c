@@ -1,8 +1,9 @@
 /* Tables 1, 3 and 4: which fine-tuning methods change the mechanism? */
+#include "suites/claims.h"
 #include "suites/tables.h"
 
 static const char *const methods_of_table1[] = {MMC_PRETRAINED, "ft-medium", "ft-small", "llrt", "lpft", "cbft", NULL};
-static const char *const methods_of_table3[] = {"cbft", "cbft-no-barrier", "cbft-no-invariance", NULL};
+static const char *const methods_of_table3[] = {MMC_PRETRAINED, "cbft", "cbft-no-barrier", "cbft-no-invariance", NULL};
 static const char *const methods_of_table4[] = {"scratch-clean", NULL};
 
 const mmc_suite mmc_suite_table1 = {
@@ -16,6 +17,7 @@ const mmc_suite mmc_suite_table1 = {
     .test = true,
     .methods = methods_of_table1,
     .cues = {.6, .7, .8, .9},
+    .claims = mmc_claims_of_table1,
 };
 
 const mmc_suite mmc_suite_table3 = {
@@ -28,6 +30,7 @@ const mmc_suite mmc_suite_table3 = {
     .test = true,
     .methods = methods_of_table3,
     .cues = {.6, .7, .8, .9},
+    .claims = mmc_claims_of_table3,
 };
 
 const mmc_suite mmc_suite_table4 = {
@@ -39,4 +42,5 @@ const mmc_suite mmc_suite_table4 = {
     .test = true,
     .methods = methods_of_table4,
     .from_scratch = true,
+    .claims = mmc_claims_of_table4,
 };
