@@ -3,7 +3,7 @@
 #define MMC_KERNELS_CUDA_BACKWARD_TILE_CUH
 
 #include "kernels/cuda/backward.h"
-#include "kernels/cuda/compat.cuh"
+#include "kernels/cuda/conv_tile.cuh"
 
 template <int PRECISION> struct mmc_element { typedef float type; };
 template <> struct mmc_element<MMC_CUDA_BF16> { typedef mmc_bf16 type; };
@@ -11,13 +11,6 @@ template <> struct mmc_element<MMC_CUDA_BF16> { typedef mmc_bf16 type; };
 __device__ __forceinline__ int mmc_quotient(mmc_cuda_divider d, int n) {
     uint32_t high = static_cast<uint32_t>((static_cast<uint64_t>(static_cast<uint32_t>(n)) * d.magic) >> 32);
     return static_cast<int>((high + static_cast<uint32_t>(n)) >> d.shift);
-}
-
-// A float as the sum of two tf32 numbers, to 22 bits of mantissa.
-__device__ __forceinline__ void mmc_split(uint32_t &high, uint32_t &low, uint32_t bits) {
-    float v = __uint_as_float(bits);
-    high = mmc_to_tf32(v);
-    low = mmc_to_tf32(v - __uint_as_float(high));
 }
 
 // acc (M x N fragments of 16x8) += a b for 32 bytes along the sum: 8 floats or 16 bf16. fp32 is computed as 3xTF32,
@@ -30,13 +23,13 @@ __device__ __forceinline__ void mmc_multiply(float (&acc)[M][N][4], uint32_t (&a
         for (int j = 0; j < N; j++)
 #pragma unroll
             for (int i = 0; i < 2; i++)
-                mmc_split(b[j][i], b_low[j][i], b[j][i]);
+                mmc_split<true>(b[j][i], b_low[j][i], b[j][i]);
 #pragma unroll
         for (int m = 0; m < M; m++) {
             uint32_t a_high[4], a_low[4];
 #pragma unroll
             for (int i = 0; i < 4; i++)
-                mmc_split(a_high[i], a_low[i], a[m][i]);
+                mmc_split<false>(a_high[i], a_low[i], a[m][i]);
 #pragma unroll
             for (int j = 0; j < N; j++) {
                 float sum[4] = {0, 0, 0, 0};

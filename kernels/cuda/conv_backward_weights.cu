@@ -6,7 +6,8 @@
 //   Shared memory: 4 stages of PIXELS rows of (BM + BN) elements by cp.async, zeros for padding and tails: 36 KiB at
 //     64 x 64, 40 KiB at 16 x 128; 3 stages and 40 KiB at 128 x 64 (k from 128 on; not fp32, whose fragments need the
 //     registers). Rows are 32 bytes (bf16: 16) longer than their elements: both fragments are read
-//     across rows (floats one by one, bf16 by transposing ldmatrix) and meet no bank twice.
+//     across rows (floats as vectors of neighbours that go to different fragments, bf16 by transposing ldmatrix) and
+//     meet no bank twice.
 //   Bytes: dz once per column tile, x once per tap and k tile (from L2 mostly), partial sums written once.
 //   FLOP per element of dw: 2 N Hout Wout; three times the tensor work in fp32 (3xTF32).
 //
@@ -30,20 +31,55 @@ struct weights_args {
     mmc_cuda_divider plane, width; // of dz; by_c of columns
 };
 
+// Floats are fetched as vectors of neighbours along a row of shared memory, which go to different eights of a warp's
+// rows (left side) or columns (right side). Left: two, a register pair of one fragment. Right: four in fp32, whose
+// values are moved by the splitting in any case; one in tf32, where rounding in place needs them where they are
+// multiplied.
+template <int PRECISION> constexpr int left_at_once = PRECISION == MMC_CUDA_BF16 ? 1 : 2;
+template <int PRECISION> constexpr int right_at_once = PRECISION == MMC_CUDA_FP32 ? 4 : 1;
+// Element number g of an eight.
+template <int AT_ONCE> __device__ __forceinline__ int element_of(int eight, int g) {
+    return eight / AT_ONCE * AT_ONCE * 8 + g * AT_ONCE + eight % AT_ONCE;
+}
+
+// v[i][eight]: this lane's element of each eight in row lane % 4 + 4 i; rows lie `pitch` bytes apart from `at` on.
+template <int AT_ONCE, int EIGHTS>
+__device__ __forceinline__ void fetch_floats(float (&v)[2][EIGHTS], const unsigned char *at, int pitch, int lane) {
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+#pragma unroll
+        for (int eight = 0; eight < EIGHTS; eight += AT_ONCE) {
+            const unsigned char *from = at + (lane % 4 + i * 4) * pitch +
+                                        element_of<AT_ONCE>(eight, lane / 4) * static_cast<int>(sizeof(float));
+            if constexpr (AT_ONCE == 4) {
+                const float4 four = *reinterpret_cast<const float4 *>(from);
+                v[i][eight] = four.x, v[i][eight + 1] = four.y, v[i][eight + 2] = four.z, v[i][eight + 3] = four.w;
+            } else if constexpr (AT_ONCE == 2) {
+                const float2 two = *reinterpret_cast<const float2 *>(from);
+                v[i][eight] = two.x, v[i][eight + 1] = two.y;
+            } else {
+                v[i][eight] = *reinterpret_cast<const float *>(from);
+            }
+        }
+}
+
 // The fragments of an operand whose sum runs over the rows of shared memory: F fragments of 16 (8: right side) elements
 // along the row, from byte `at` on; 32 bytes along the sum.
 template <int PRECISION, int F>
 __device__ __forceinline__ void left_fragments(uint32_t (&a)[F][4], const unsigned char *at, int pitch, int lane) {
+    if constexpr (PRECISION == MMC_CUDA_BF16) {
 #pragma unroll
-    for (int f = 0; f < F; f++)
-        if constexpr (PRECISION == MMC_CUDA_BF16) {
+        for (int f = 0; f < F; f++)
             mmc_ldmatrix_x4_trans(a[f], at + (lane % 8 + lane / 16 * 8) * pitch + (f * 16 + lane / 8 % 2 * 8) * 2);
-        } else {
+    } else {
+        float v[2][2 * F];
+        fetch_floats<left_at_once<PRECISION>>(v, at, pitch, lane);
+#pragma unroll
+        for (int f = 0; f < F; f++)
 #pragma unroll
             for (int i = 0; i < 4; i++)
-                a[f][i] = __float_as_uint(*reinterpret_cast<const float *>(at + (lane % 4 + i / 2 * 4) * pitch +
-                                                                           (f * 16 + lane / 4 + i % 2 * 8) * 4));
-        }
+                a[f][i] = __float_as_uint(v[i / 2][2 * f + i % 2]);
+    }
 }
 template <int PRECISION, int F>
 __device__ __forceinline__ void right_fragments(uint32_t (&b)[F][2], const unsigned char *at, int pitch, int lane) {
@@ -56,14 +92,13 @@ __device__ __forceinline__ void right_fragments(uint32_t (&b)[F][2], const unsig
             b[f + 1][0] = two[2], b[f + 1][1] = two[3];
         }
     } else {
+        float v[2][F];
+        fetch_floats<right_at_once<PRECISION>>(v, at, pitch, lane);
 #pragma unroll
         for (int f = 0; f < F; f++)
 #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const float v =
-                    *reinterpret_cast<const float *>(at + (lane % 4 + i * 4) * pitch + (f * 8 + lane / 4) * 4);
-                b[f][i] = PRECISION == MMC_CUDA_TF32 ? mmc_to_tf32(v) : __float_as_uint(v);
-            }
+            for (int i = 0; i < 2; i++)
+                b[f][i] = PRECISION == MMC_CUDA_TF32 ? mmc_to_tf32(v[i][f]) : __float_as_uint(v[i][f]);
     }
 }
 
@@ -150,15 +185,28 @@ __global__ void __launch_bounds__(THREADS, 2) conv_backward_weights_kernel(weigh
     for (int m = 0; m < M; m++)
 #pragma unroll
         for (int side = 0; side < 2; side++) {
-            const int row = first_k + warp_m + m * 16 + side * 8 + lane / 4;
+            const int row = first_k + warp_m + element_of<left_at_once<PRECISION>>(2 * m + side, lane / 4);
             if (row >= a.k)
                 continue;
             float *out = a.partial + (static_cast<int64_t>(blockIdx.z) * a.k + row) * a.columns;
+            if constexpr (right_at_once<PRECISION> == 1) {
 #pragma unroll
-            for (int j = 0; j < N; j++) {
-                const int at = first_column + warp_n + j * 8 + lane % 4 * 2;
-                if (at < a.columns)
-                    *reinterpret_cast<float2 *>(out + at) = make_float2(acc[m][j][2 * side], acc[m][j][2 * side + 1]);
+                for (int j = 0; j < N; j++) {
+                    const int at = first_column + warp_n + j * 8 + lane % 4 * 2;
+                    if (at < a.columns)
+                        *reinterpret_cast<float2 *>(out + at) =
+                            make_float2(acc[m][j][2 * side], acc[m][j][2 * side + 1]);
+                }
+            } else {
+                static_assert(N == right_at_once<PRECISION>, "an eight takes every fourth column");
+#pragma unroll
+                for (int i = 0; i < 2; i++) {
+                    const int at = first_column + warp_n + element_of<right_at_once<PRECISION>>(0, lane % 4 * 2 + i);
+                    const int e = 2 * side + i;
+                    if (at < a.columns)
+                        *reinterpret_cast<float4 *>(out + at) =
+                            make_float4(acc[m][0][e], acc[m][1][e], acc[m][2][e], acc[m][3][e]);
+                }
             }
         }
 }

@@ -205,7 +205,7 @@ __global__ void __launch_bounds__(THREADS, (resident<P, WARPS / WARPS_M * NT * 8
         mmc_keep(steps);
         const unsigned char *rows = halo;
         for (int dy = 0; dy < s.r; dy++, rows += plan.row_pitch * MMC_CUDA_PIECE_BYTES) {
-            float apart[MT][NT][4] = {};
+            float apart[MT][NT][4];
             MMC_UNROLL
             for (int dx = 0; dx < 3; dx++) {
                 if (dx >= s.r)
@@ -216,13 +216,15 @@ __global__ void __launch_bounds__(THREADS, (resident<P, WARPS / WARPS_M * NT * 8
                 const unsigned char *const shifted = rows + mmc_halo_slot(plan, dx) * PITCH;
                 const unsigned char *const stage = shared + filter + ahead.stage; // the oldest is the one to use
                 if (busy) {
-                    if constexpr (P == MMC_CUDA_FP32)
-                        mmc_tile_multiply<P, MT, NT, PITCH>(apart, shifted, row, stage, steps);
-                    else
+                    if constexpr (P != MMC_CUDA_FP32)
                         mmc_tile_multiply<P, MT, NT, PITCH>(sum, shifted, row, stage, steps);
+                    else if (dx == 0)
+                        mmc_tile_multiply<P, MT, NT, PITCH, true>(apart, shifted, row, stage, steps);
+                    else
+                        mmc_tile_multiply<P, MT, NT, PITCH>(apart, shifted, row, stage, steps);
                 }
             }
-            if constexpr (P == MMC_CUDA_FP32) {
+            if (P == MMC_CUDA_FP32 && busy) {
                 MMC_UNROLL
                 for (int i = 0; i < MT * NT * 4; i++)
                     sum[i / (NT * 4)][i / 4 % NT][i % 4] += apart[i / (NT * 4)][i / 4 % NT][i % 4];

@@ -37,10 +37,10 @@ __device__ __forceinline__ int mmc_tile_filter_piece(int lane) {
     return lane >> 3 & 1;
 }
 
-// sum += rows x filters over `steps` (1 or 2) steps.
+// sum += rows x filters over `steps` (1 or 2) steps; FRESH: sum = rows x filters, whatever it held.
 //   rows + row[i]: this lane's row of the 16 rows i;   filters + j PITCH 16: this lane's filter of the 16 filters j
 // Order: steps from the first; fp32: low x high, high x low, high x high.
-template <mmc_cuda_precision P, int MT, int NT, int PITCH>
+template <mmc_cuda_precision P, int MT, int NT, int PITCH, bool FRESH = false>
 __device__ __forceinline__ void mmc_tile_multiply(float (&sum)[MT][NT][4], const unsigned char *rows,
                                                   const int (&row)[MT], const unsigned char *filters, int steps) {
     MMC_UNROLL
@@ -71,6 +71,11 @@ __device__ __forceinline__ void mmc_tile_multiply(float (&sum)[MT][NT][4], const
             }
             MMC_UNROLL
             for (int j = 0; j < NT; j++) {
+                if (FRESH && step == 0) {
+                    MMC_UNROLL
+                    for (int e = 0; e < 4; e++)
+                        sum[i][j][e] = 0.0f; // becomes the instruction's zero operand
+                }
                 if constexpr (P == MMC_CUDA_BF16) {
                     mmc_mma_m16n8k16_bf16(sum[i][j], a, b[j]);
                 } else if constexpr (P == MMC_CUDA_TF32) {
