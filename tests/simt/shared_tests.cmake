@@ -10,18 +10,6 @@ mmc_simt_parity(simt_flat_parity_test checked simt flat_test.cpp)
 mmc_simt_parity(simt_unit_parity_test checked simt unit_test.cpp)
 mmc_simt_parity(simt_network_parity_test plain simt network_test.cpp)
 
-# The default device is an A100; what its limits change is run on the others too. Whole programs: a property of
-# discovered tests cannot hold a list.
-foreach(gpu h100 4090)
-  add_test(NAME simt_gpu_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1
-           "--gtest_filter=*AgreesWithTheReference/*own_?f*_wide*:*AgreesWithTheReference/*own_?f*_last_stage")
-  add_test(NAME simt_gpu_all_${gpu} COMMAND simt_unit_parity_test --gtest_brief=1
-           "--gtest_filter=*AgreesWithTheReference/*_own_*")
-  set_tests_properties(simt_gpu_${gpu} simt_gpu_all_${gpu} PROPERTIES LABELS simt TIMEOUT 3000
-                       ENVIRONMENT "MMC_SIMT_GPU=${gpu};OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive")
-  set_tests_properties(simt_gpu_all_${gpu} PROPERTIES LABELS "simt;slow")
-endforeach()
-
 foreach(part network path train finetune)
   mmc_simt_test(simt_${part}_golden_test plain simt ${PROJECT_SOURCE_DIR}/tests/golden/${part}_test.cpp)
   target_compile_definitions(simt_${part}_golden_test PRIVATE MMC_GOLDEN_EMULATED)
