@@ -46,6 +46,7 @@ static const char style[] =
     "th .unit{display:block;font-weight:400;color:var(--soft);font-size:.82em}\n"
     ".number{text-align:right;white-space:nowrap}\n"
     ".short{white-space:nowrap}.long{min-width:16rem}\n"
+    ".note{display:block;color:var(--soft);font-size:.84em;font-weight:400;opacity:.85}\n"
     ".verdict{font-weight:650;white-space:nowrap}\n"
     ".holds{color:var(--good)}.fails{color:var(--bad)}.undecided{color:var(--open)}\n"
     "figure{margin:.8rem 0 0}\n"

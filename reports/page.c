@@ -125,9 +125,19 @@ static void nav_figure(mmc_text *out, const mmc_page_figure *figure) {
     nav_link(out, figure->id, words);
 }
 
+/* "table1" as "Table 1". */
+static void nav_paper_table(mmc_text *out, const char *id) {
+    char words[48];
+    snprintf(words, sizeof words, "Table %s", id + strlen("table"));
+    nav_link(out, id, words);
+}
+
 static void nav(const mmc_page *page, mmc_text *out) {
     mmc_text_add(out, "<nav>\n");
     nav_link(out, "claims", "Claims");
+    for (int i = 0; i < MMC_PAGE_TABLES; i++)
+        if (*page->paper_tables[i].id)
+            nav_paper_table(out, page->paper_tables[i].id);
     for (size_t i = 0; i < page->figure_count; i++)
         nav_figure(out, &page->figures[i]);
     const mmc_table *tables[] = {page->models, page->paths, page->speed, page->missing};
@@ -162,10 +172,12 @@ static void top(const mmc_page *page, mmc_text *out) {
     if (view->reduced) {
         mmc_text_add(out, "<div class=\"banner\"><b>Reduced run (scale ");
         mmc_text_html(out, view->scale);
-        mmc_text_add(out,
-                     ").</b> Narrower networks, less data or fewer epochs than the paper's protocol: what is "
-                     "compared with the paper is the shape of what one sees, through the claims below. The "
-                     "numbers themselves are not comparable with the paper's and are not set beside them.</div>\n");
+        mmc_text_add(
+            out,
+            ").</b> Narrower networks, less data or fewer epochs than the paper's protocol: what is "
+            "compared with the paper is the shape of what one sees, through the claims below. The "
+            "numbers themselves are not comparable with the paper's; where those stand in a table, they stand in grey as "
+            "a reference.</div>\n");
     }
     if (json_is_true(json_object_get(view->config, "dirty")))
         mmc_text_add(out, "<div class=\"banner\">The program was built from a working tree with changes that are in no "
@@ -212,6 +224,19 @@ static mmc_status put_claims(const mmc_page *page, mmc_text *out) {
                           "<code>mmcbench run --resume</code> continues it.</p>\n");
     }
     mmc_html_section_end(out);
+    return MMC_OK;
+}
+
+static mmc_status put_paper_tables(const mmc_page *page, mmc_text *out) {
+    for (const mmc_page_table *t = page->paper_tables; t < page->paper_tables + MMC_PAGE_TABLES; t++) {
+        if (!*t->id)
+            continue;
+        mmc_html_section(out, t->id, mmc_text_string(&t->heading), page->view->page_tag);
+        mmc_text_add(out, mmc_text_string(&t->intro));
+        if (t->layout.row_count)
+            MMC_TRY(put_table(&t->layout, out));
+        mmc_html_section_end(out);
+    }
     return MMC_OK;
 }
 
@@ -365,6 +390,7 @@ mmc_status mmc_page_compose(const mmc_page *page, mmc_text *out) {
     mmc_text_close(&title);
     top(page, out);
     MMC_TRY(put_claims(page, out));
+    MMC_TRY(put_paper_tables(page, out));
     put_figures(page, out);
     MMC_TRY(put_tables(page, out));
     put_reproduce(page, out);

@@ -1,15 +1,14 @@
-/* The page of a run: what was run and on what, whether the claims held, the figures, the tables, the speed, what is
- * missing, and how to run it again.
+/* The page of a run: what was run and on what, whether the claims held, the tables and figures of the paper, what sums
+ * the paths up, the speed, what is missing, and how to run it again.
  *
  *     mmc_page_figure figures[] = {{.id = "fig4", ...}};
- *     mmc_page page = {.view = &view, .figures = figures, .figure_count = 1, .claims = &claims, ...};
- *     MMC_TRY(mmc_page_compose(&page, &text));
+ *     mmc_page page = {.view = &view, .figures = figures, .figure_count = 1, .paper_tables = tables, .claims = &claims,
+ * ...}; MMC_TRY(mmc_page_compose(&page, &text));
  */
 #ifndef MMC_REPORTS_PAGE_H
 #define MMC_REPORTS_PAGE_H
 
-#include "reports/run_view.h"
-#include "reports/table.h"
+#include "reports/page_table.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +32,7 @@ typedef struct mmc_page {
     const mmc_run_view *view;
     const mmc_page_figure *figures;
     size_t figure_count;
+    const mmc_page_table *paper_tables; /* MMC_PAGE_TABLES */
     const mmc_table *claims, *models, *paths, *speed, *missing;
 } mmc_page;
 

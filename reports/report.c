@@ -333,8 +333,11 @@ static mmc_status compose(report *r) {
     static const filler fillers[5] = {mmc_report_claims, mmc_report_models, mmc_report_paths, mmc_report_speed,
                                       mmc_report_missing};
     mmc_table tables[5] = {0};
+    mmc_page_table paper[MMC_PAGE_TABLES] = {0};
     mmc_text page = {0}, path = {0};
-    mmc_status status = MMC_OK;
+    mmc_status status = mmc_page_tables_fill(paper, &r->view);
+    if (status == MMC_OK)
+        status = mmc_page_tables_write(paper, r->tables.data);
     for (size_t i = 0; status == MMC_OK && i < 5; i++) {
         status = fillers[i](&tables[i], &r->view);
         if (status == MMC_OK && tables[i].row_count)
@@ -343,6 +346,7 @@ static mmc_status compose(report *r) {
     mmc_page whole = {.view = &r->view,
                       .figures = r->parts,
                       .figure_count = r->part_count,
+                      .paper_tables = paper,
                       .claims = &tables[0],
                       .models = &tables[1],
                       .paths = &tables[2],
@@ -357,6 +361,8 @@ static mmc_status compose(report *r) {
         status = mmc_text_write(&page, path.data);
     for (size_t i = 0; i < 5; i++)
         mmc_table_close(&tables[i]);
+    for (size_t i = 0; i < MMC_PAGE_TABLES; i++)
+        mmc_page_table_close(&paper[i]);
     mmc_text_close(&page);
     mmc_text_close(&path);
     return status;

@@ -121,34 +121,23 @@ static mmc_status find_groups(group **out, size_t *count, const mmc_selection *r
 }
 
 /* Mean and standard deviation over the rows of a group with this metric, set and t (NAN: any). */
-typedef struct average {
-    double mean, deviation;
-    int values;
-    const char *reason;
-} average;
-
-static average average_of(const mmc_selection *rows, const group *g, const char *metric, const char *set, double t) {
-    average a = {.mean = NAN};
-    double square = 0; /* Welford */
+static mmc_average average_of(const mmc_selection *rows, const group *g, const char *metric, const char *set,
+                              double t) {
+    mmc_average a = mmc_average_empty();
     for (size_t i = 0; i < rows->count; i++) {
         const mmc_record *r = rows->rows[i];
         if (!mmc_same_text(r->metric, metric) || !mmc_same_text(r->set, set) || !in_group(g, r) ||
             (isfinite(t) && fabs(r->t - t) > 1e-9) || (isfinite(t) && !isfinite(r->t)))
             continue;
-        if (!isfinite(r->value)) {
+        if (isfinite(r->value))
+            mmc_average_add(&a, r->value);
+        else
             a.reason = r->reason;
-            continue;
-        }
-        a.values++;
-        double before = a.values == 1 ? r->value : a.mean;
-        a.mean = before + (r->value - before) / a.values;
-        square += (r->value - before) * (r->value - a.mean);
     }
-    a.deviation = a.values > 1 ? sqrt(square / (a.values - 1)) : NAN;
     return a;
 }
 
-static void cell_average(mmc_table *table, const average *a, double scale, int decimals) {
+static void cell_average(mmc_table *table, const mmc_average *a, double scale, int decimals) {
     if (!a->values)
         mmc_table_cell(table, a->reason ? a->reason : "not measured");
     else if (a->values > 1)
@@ -171,7 +160,7 @@ static void models_row(mmc_table *out, const mmc_selection *rows, const group *g
     else
         mmc_table_cell(out, "no cue");
     for (size_t s = 0; s < MMC_FIGURE_PANELS; s++) {
-        average a = average_of(rows, g, "accuracy", mmc_figure_sets[s].name, cue_model ? 0 : 1);
+        mmc_average a = average_of(rows, g, "accuracy", mmc_figure_sets[s].name, cue_model ? 0 : 1);
         cell_average(out, &a, 100, 1);
     }
 }
@@ -238,7 +227,7 @@ mmc_status mmc_report_paths(mmc_table *out, const mmc_run_view *view) {
         cell_cue(out, g->cue);
         for (size_t m = 0; m < 2; m++)
             for (size_t s = 0; s < MMC_FIGURE_PANELS; s++) {
-                average a = average_of(&rows, g, m ? "barrier" : "dip", mmc_figure_sets[s].name, NAN);
+                mmc_average a = average_of(&rows, g, m ? "barrier" : "dip", mmc_figure_sets[s].name, NAN);
                 cell_average(out, &a, m ? 1 : 100, m ? 3 : 1);
             }
     }

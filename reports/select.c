@@ -111,3 +111,15 @@ size_t mmc_select_cues(double *out, size_t limit, const mmc_selection *rows) {
     }
     return count;
 }
+
+mmc_average mmc_average_empty(void) {
+    return (mmc_average){.mean = NAN, .deviation = NAN};
+}
+
+void mmc_average_add(mmc_average *a, double value) {
+    a->values++;
+    double before = a->values == 1 ? value : a->mean;
+    a->mean = before + (value - before) / a->values;
+    a->square += (value - before) * (value - a->mean);
+    a->deviation = a->values > 1 ? sqrt(a->square / (a->values - 1)) : NAN;
+}

@@ -52,6 +52,18 @@ void mmc_curve_values_close(mmc_curve_values *curve);
 /* The different finite cue proportions of the rows with a value, ascending, at most `limit`; returns their number. */
 size_t mmc_select_cues(double *out, size_t limit, const mmc_selection *rows);
 
+/* Mean and standard deviation (n - 1) of values as they come, by Welford's rule; of none the mean, of one the deviation
+ * is NAN. Begin with mmc_average_empty. */
+typedef struct mmc_average {
+    double mean, deviation;
+    int values;
+    const char *reason; /* why there is no value; the caller's */
+    double square;      /* sum of squared differences from the mean */
+} mmc_average;
+
+mmc_average mmc_average_empty(void);
+void mmc_average_add(mmc_average *average, double value);
+
 bool mmc_same_text(const char *a, const char *b);
 
 #ifdef __cplusplus

@@ -28,11 +28,13 @@ void mmc_table_cell(mmc_table *table, const char *text) {
     if (table->cell_count == table->cell_capacity) {
         size_t capacity = table->cell_capacity ? table->cell_capacity * 2 : 64;
         char **cells = realloc(table->cells, capacity * sizeof *cells);
-        if (!cells) {
+        table->cells = cells ? cells : table->cells;
+        char **notes = cells ? realloc(table->notes, capacity * sizeof *notes) : NULL;
+        if (!notes) {
             table->failed = true;
             return;
         }
-        table->cells = cells;
+        table->notes = notes;
         table->cell_capacity = capacity;
     }
     char *copy = strdup(text);
@@ -40,7 +42,16 @@ void mmc_table_cell(mmc_table *table, const char *text) {
         table->failed = true;
         return;
     }
+    table->notes[table->cell_count] = NULL;
     table->cells[table->cell_count++] = copy;
+}
+
+void mmc_table_note(mmc_table *table, const char *text) {
+    char *copy = table->cell_count && !table->notes[table->cell_count - 1] ? strdup(text) : NULL;
+    if (copy)
+        table->notes[table->cell_count - 1] = copy;
+    else
+        table->failed = true;
 }
 
 void mmc_table_cellf(mmc_table *table, const char *format, ...) {
@@ -70,6 +81,22 @@ static mmc_status check(const mmc_table *table) {
     return MMC_OK;
 }
 
+/* A cell as text: with its remark in parentheses. */
+static void cell_text(const mmc_table *table, size_t i, mmc_text *out) {
+    mmc_text_add(out, table->cells[i]);
+    if (table->notes[i])
+        mmc_text_printf(out, " (%s)", table->notes[i]);
+}
+
+/* Appends the cell by one of the writers of fields. */
+static void put_cell(const mmc_table *table, size_t i, mmc_text *out, void (*put)(mmc_text *, const char *)) {
+    mmc_text text = {0};
+    cell_text(table, i, &text);
+    put(out, mmc_text_string(&text));
+    out->failed = out->failed || text.failed;
+    mmc_text_close(&text);
+}
+
 static bool has_units(const mmc_table *table) {
     for (size_t c = 0; c < table->column_count; c++)
         if (table->columns[c].unit)
@@ -90,7 +117,7 @@ mmc_status mmc_table_csv(const mmc_table *table, mmc_text *out) {
     }
     for (size_t i = 0; i < table->cell_count; i++) {
         mmc_text_add(out, i % table->column_count ? "," : "\n");
-        mmc_text_csv(out, table->cells[i]);
+        put_cell(table, i, out, mmc_text_csv);
     }
     mmc_text_add(out, "\n");
     return mmc_text_check(out);
@@ -117,7 +144,7 @@ mmc_status mmc_table_markdown(const mmc_table *table, mmc_text *out) {
     }
     for (size_t i = 0; i < table->cell_count; i++) {
         mmc_text_add(out, i % table->column_count ? " " : "\n| ");
-        mmc_text_markdown(out, table->cells[i]);
+        put_cell(table, i, out, mmc_text_markdown);
         mmc_text_add(out, " |");
     }
     mmc_text_add(out, "\n");
@@ -150,31 +177,31 @@ mmc_status mmc_table_html(const mmc_table *table, mmc_text *out) {
         size_t c = i % table->column_count;
         mmc_cell_kind kind = table->columns[c].kind;
         mmc_text_add(out, c ? "" : i ? "</tr>\n<tr>" : "\n<tr>");
-        bool is_long = strlen(table->cells[i]) > 26; /* wraps; a short one never does */
+        const char *note = table->notes[i];
+        bool is_long = strlen(table->cells[i]) > 26 || (note && strlen(note) > 40); /* wraps; a short one never does */
         mmc_text_printf(out, "<td class=\"%s\">", is_long ? "long" : kind == MMC_CELL_NUMBER ? "number" : "short");
         if (kind == MMC_CELL_VERDICT)
             mmc_text_printf(out, "<span class=\"%s\">", verdict_class(table->cells[i]));
         mmc_text_html(out, table->cells[i]);
-        mmc_text_add(out, kind == MMC_CELL_VERDICT ? "</span></td>" : "</td>");
+        mmc_text_add(out, kind == MMC_CELL_VERDICT ? "</span>" : "");
+        if (note) {
+            mmc_text_add(out, "<span class=\"note\">");
+            mmc_text_html(out, note);
+            mmc_text_add(out, "</span>");
+        }
+        mmc_text_add(out, "</td>");
     }
     mmc_text_add(out, table->row_count ? "</tr>\n</tbody>\n</table>\n</div>\n" : "</tbody>\n</table>\n</div>\n");
     return mmc_text_check(out);
 }
 
-mmc_status mmc_table_write(const mmc_table *table, const char *folder) {
+static mmc_status write_as(const mmc_table *table, const char *folder, const char *ending,
+                           mmc_status (*compose)(const mmc_table *, mmc_text *)) {
     mmc_text path = {0}, text = {0};
-    mmc_text_printf(&path, "%s/%s.csv", folder, table->name);
-    mmc_status status = mmc_table_csv(table, &text);
+    mmc_text_printf(&path, "%s/%s.%s", folder, table->name, ending);
+    mmc_status status = compose(table, &text);
     if (status == MMC_OK)
         status = mmc_text_check(&path);
-    if (status == MMC_OK)
-        status = mmc_text_write(&text, path.data);
-    mmc_text_clear(&path);
-    mmc_text_clear(&text);
-    if (status == MMC_OK) {
-        mmc_text_printf(&path, "%s/%s.md", folder, table->name);
-        status = mmc_table_markdown(table, &text);
-    }
     if (status == MMC_OK)
         status = mmc_text_write(&text, path.data);
     mmc_text_close(&path);
@@ -182,10 +209,26 @@ mmc_status mmc_table_write(const mmc_table *table, const char *folder) {
     return status;
 }
 
+mmc_status mmc_table_write_csv(const mmc_table *table, const char *folder) {
+    return write_as(table, folder, "csv", mmc_table_csv);
+}
+
+mmc_status mmc_table_write_markdown(const mmc_table *table, const char *folder) {
+    return write_as(table, folder, "md", mmc_table_markdown);
+}
+
+mmc_status mmc_table_write(const mmc_table *table, const char *folder) {
+    MMC_TRY(mmc_table_write_csv(table, folder));
+    return mmc_table_write_markdown(table, folder);
+}
+
 void mmc_table_close(mmc_table *table) {
-    for (size_t i = 0; i < table->cell_count; i++)
+    for (size_t i = 0; i < table->cell_count; i++) {
         free(table->cells[i]);
+        free(table->notes[i]);
+    }
     free(table->cells);
+    free(table->notes);
     const char *name = table->name, *title = table->title;
     *table = (mmc_table){.name = name, .title = title};
 }

@@ -269,6 +269,40 @@ TEST_F(Report, RecordsCannotSpeakToBrowserGnuplotOrSpreadsheet) {
     EXPECT_NE(slurp(folder + "/report/figures/fig10.svg").find("not measured"), std::string::npos);
 }
 
+TEST_F(Report, TablesOfThePaperStandOnThePageAndInFiles) {
+    config();
+    mmc_record_writer *w = nullptr;
+    ASSERT_EQ(mmc_record_writer_open(&w, folder.c_str(), 0), MMC_OK);
+    for (const char *set : {"NC", "C", "RC", "RI"}) {
+        mmc_record r = base("ft-medium", "accuracy", .5);
+        r.set = set;
+        r.split = "test";
+        r.dataset = "cifar10-box";
+        r.cue = .9;
+        ASSERT_EQ(mmc_record_append(w, &r), MMC_OK);
+        r.item = "cbft";
+        r.value = NAN;
+        r.reason = "<script>alert(1)</script>";
+        ASSERT_EQ(mmc_record_append(w, &r), MMC_OK);
+    }
+    mmc_record mark = base("similar-linear-mode", "claim", 1);
+    mark.suite = "table2";
+    mark.reason = "dip on C 1.0 points";
+    ASSERT_EQ(mmc_record_append(w, &mark), MMC_OK);
+    mmc_record_writer_close(w);
+    std::string page = draw();
+    expect_sound(page);
+    for (const char *table : {"table1", "table2"}) {
+        EXPECT_NE(page.find(std::string("<section id=\"") + table + "\">"), std::string::npos);
+        EXPECT_TRUE(fs::exists(folder + "/report/tables/" + table + ".csv")) << table;
+        EXPECT_TRUE(fs::exists(folder + "/report/tables/" + table + ".md")) << table;
+    }
+    EXPECT_EQ(page.find("<section id=\"table3\">"), std::string::npos);
+    EXPECT_NE(page.find("50.0<span class=\"note\">paper 67.2</span>"), std::string::npos);
+    EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
+    EXPECT_NE(page.find("<b>not comparable</b>"), std::string::npos);
+}
+
 TEST_F(Report, AnEmptyRunSaysWhatIsMissing) {
     config();
     std::string page = draw();
