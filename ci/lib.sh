@@ -41,7 +41,7 @@ mmc_install() {
     done < <(mmc_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" -ne 0 ]; then
-        printf 'Missing Debian packages. Run as root, then start again:\n  apt-get install -y --no-install-recommends %s\n' \
+        printf 'Missing Debian packages. Run as root, then start again:\n  apt-get update && apt-get install -y --no-install-recommends %s\n' \
             "${missing[*]}" >&2
         exit 3
     fi
