@@ -16,6 +16,7 @@ mmc_status mmc_command_run(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_list(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_report(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_train(const mmc_options *options, mmc_output *out);
+mmc_status mmc_command_finetune(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_midpoint(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_eval(const mmc_options *options, mmc_output *out);
 mmc_status mmc_command_match(const mmc_options *options, mmc_output *out);

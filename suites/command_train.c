@@ -1,39 +1,18 @@
 #include "suites/command.h"
 #include "suites/training.h"
 
-#include <string.h>
-
-/* The network: that of --init, else --arch, --width and the data set's classes. */
-static mmc_status choose_spec(mmc_model_spec *spec, const mmc_options *options, const mmc_checkpoint *init,
-                              mmc_dataset_kind kind) {
-    if (init->model) {
-        *spec = init->model->spec;
-        if (mmc_option_given(options, MMC_OPTION_ARCH) && options->arch != (int)spec->arch)
-            return mmc_fail(MMC_ERR_USAGE, "--arch %s contradicts --init %s, which is %s",
-                            mmc_arch_name((mmc_arch)options->arch), options->init, mmc_arch_name(spec->arch));
-        if (mmc_option_given(options, MMC_OPTION_WIDTH) && options->width != spec->width)
-            return mmc_fail(MMC_ERR_USAGE, "--width %d contradicts --init %s, which has width %d", options->width,
-                            options->init, spec->width);
-        return MMC_OK;
-    }
-    const mmc_scale *scale;
-    MMC_TRY(mmc_training_scale(&scale, options));
-    *spec = (mmc_model_spec){.arch = (mmc_arch)options->arch,
-                             .width = mmc_option_given(options, MMC_OPTION_WIDTH) ? options->width : scale->width,
-                             .classes = mmc_dataset_classes(kind),
-                             .height = mmc_dataset_height(kind)};
-    return MMC_OK;
-}
-
 mmc_status mmc_command_train(const mmc_options *options, mmc_output *out) {
     if (options->argument_count)
         return mmc_fail(MMC_ERR_USAGE, "train takes no argument '%s'; the result goes to --out FILE",
                         options->arguments[0]);
+    if (mmc_option_given(options, MMC_OPTION_CLEAN_SPLIT) && !mmc_option_given(options, MMC_OPTION_CLEAN))
+        return mmc_fail(MMC_ERR_USAGE, "--clean-split says how --clean N draws; give --clean as well");
     if (!options->out)
         return mmc_fail(MMC_ERR_USAGE, "--out is required: the name of the checkpoint to write");
     mmc_inputs in = {0};
     mmc_checkpoint init = {0};
     mmc_train_result result = {0};
+    mmc_clean_split split = {0};
     mmc_model *model = NULL;
     mmc_dataset_kind kind;
     mmc_model_spec spec;
@@ -47,10 +26,15 @@ mmc_status mmc_command_train(const mmc_options *options, mmc_output *out) {
              mmc_inputs_dataset(&kind, options, (const mmc_checkpoint *const[]){&init}, options->init ? 1 : 0));
     if (options->init)
         MMC_GOTO(cleanup, mmc_inputs_fit(&init, options->init, kind));
-    MMC_GOTO(cleanup, choose_spec(&spec, options, &init, kind));
+    MMC_GOTO(cleanup, mmc_training_spec(&spec, options, &init, "--init", kind));
     MMC_GOTO(cleanup, mmc_model_create(&model, &spec));
     MMC_GOTO(cleanup, mmc_output_try("--out", options->out));
     MMC_GOTO(cleanup, mmc_inputs_open(&in, options, kind, true, false));
+    if (mmc_option_given(options, MMC_OPTION_CLEAN)) {
+        MMC_GOTO(cleanup, mmc_training_clean_split(&split, options, &in));
+        training.config.subset = split.cue;
+        training.config.subset_count = split.cue_count;
+    }
     training.model = model;
     training.start = init.state;
     if (init.state)
@@ -61,6 +45,7 @@ mmc_status mmc_command_train(const mmc_options *options, mmc_output *out) {
     MMC_GOTO(cleanup, mmc_training_save(&checkpoint, &training));
 cleanup:
     mmc_train_result_close(&result);
+    mmc_clean_split_close(&split);
     mmc_inputs_close(&in);
     mmc_model_free(model);
     mmc_checkpoint_close(&init);

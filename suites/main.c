@@ -28,10 +28,11 @@ typedef mmc_status (*command_function)(const mmc_options *options, mmc_output *o
 static const command_function functions[MMC_COMMAND_COUNT] = {
     [MMC_COMMAND_RUN] = mmc_command_run,           [MMC_COMMAND_LIST] = mmc_command_list,
     [MMC_COMMAND_REPORT] = mmc_command_report,     [MMC_COMMAND_TRAIN] = mmc_command_train,
-    [MMC_COMMAND_MIDPOINT] = mmc_command_midpoint, [MMC_COMMAND_EVAL] = mmc_command_eval,
-    [MMC_COMMAND_PATH] = mmc_command_path,         [MMC_COMMAND_MATCH] = mmc_command_match,
-    [MMC_COMMAND_DATA] = mmc_command_data,         [MMC_COMMAND_BENCH] = mmc_command_bench,
-    [MMC_COMMAND_INFO] = mmc_command_info,         [MMC_COMMAND_HELP] = mmc_command_help,
+    [MMC_COMMAND_FINETUNE] = mmc_command_finetune, [MMC_COMMAND_MIDPOINT] = mmc_command_midpoint,
+    [MMC_COMMAND_EVAL] = mmc_command_eval,         [MMC_COMMAND_PATH] = mmc_command_path,
+    [MMC_COMMAND_MATCH] = mmc_command_match,       [MMC_COMMAND_DATA] = mmc_command_data,
+    [MMC_COMMAND_BENCH] = mmc_command_bench,       [MMC_COMMAND_INFO] = mmc_command_info,
+    [MMC_COMMAND_HELP] = mmc_command_help,
 };
 
 static mmc_status run(int argc, char **argv, mmc_output *out) {

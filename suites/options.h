@@ -26,6 +26,7 @@ extern "C" {
     X(LIST, "list", "suites, models, data sets, methods, backends, operations")                                        \
     X(REPORT, "report", "draw every table and figure of a run directory again")                                        \
     X(TRAIN, "train", "train one model; the result is a checkpoint")                                                   \
+    X(FINETUNE, "finetune", "fine-tune a model on the clean images by one of the methods")                             \
     X(MIDPOINT, "midpoint", "train the bends of a curve between two checkpoints")                                      \
     X(MATCH, "match", "permute a model's units to those of another")                                                   \
     X(EVAL, "eval", "accuracy and loss of one model on the counterfactual sets")                                       \
@@ -61,6 +62,13 @@ typedef enum mmc_option_id {
     MMC_OPTION_SEED,
     MMC_OPTION_ORDER,
     MMC_OPTION_INIT,
+    MMC_OPTION_FROM,
+    MMC_OPTION_CLEAN,
+    MMC_OPTION_CLEAN_SPLIT,
+    MMC_OPTION_HEAD_EPOCHS,
+    MMC_OPTION_CBFT_SCHEDULE,
+    MMC_OPTION_BARRIER_T,
+    MMC_OPTION_INVARIANCE,
     MMC_OPTION_LOG_STEPS,
     MMC_OPTION_BN,
     MMC_OPTION_BN_BATCH,
@@ -160,6 +168,13 @@ typedef struct mmc_options {
     uint64_t seed;
     int order;        /* 0 shuffled, 1 sequential */
     const char *init; /* checkpoint */
+    const char *from; /* checkpoint */
+    int clean;        /* images without cue */
+    int clean_split;  /* 0 disjoint, 1 authors */
+    int head_epochs;
+    int cbft_schedule; /* 0 cosine, 1 authors */
+    int barrier_t;     /* 0 truncated, 1 authors */
+    int invariance;    /* 0 unit, 1 plain */
     bool log_steps;
     int bn; /* mmc_bn_mode */
     int bn_batch;

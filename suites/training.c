@@ -55,6 +55,33 @@ mmc_status mmc_training_configure(mmc_train_config *config, const mmc_options *o
     return MMC_OK;
 }
 
+mmc_status mmc_training_spec(mmc_model_spec *spec, const mmc_options *options, const mmc_checkpoint *checkpoint,
+                             const char *option, mmc_dataset_kind kind) {
+    if (checkpoint->model) {
+        *spec = checkpoint->model->spec;
+        if (mmc_option_given(options, MMC_OPTION_ARCH) && options->arch != (int)spec->arch)
+            return mmc_fail(MMC_ERR_USAGE, "--arch %s contradicts %s, a model of %s",
+                            mmc_arch_name((mmc_arch)options->arch), option, mmc_arch_name(spec->arch));
+        if (mmc_option_given(options, MMC_OPTION_WIDTH) && options->width != spec->width)
+            return mmc_fail(MMC_ERR_USAGE, "--width %d contradicts %s, a model of width %d", options->width, option,
+                            spec->width);
+        return MMC_OK;
+    }
+    const mmc_scale *scale;
+    MMC_TRY(mmc_training_scale(&scale, options));
+    *spec = (mmc_model_spec){.arch = (mmc_arch)options->arch,
+                             .width = mmc_option_given(options, MMC_OPTION_WIDTH) ? options->width : scale->width,
+                             .classes = mmc_dataset_classes(kind),
+                             .height = mmc_dataset_height(kind)};
+    return MMC_OK;
+}
+
+mmc_status mmc_training_clean_split(mmc_clean_split *out, const mmc_options *options, const mmc_inputs *in) {
+    const int32_t clean = mmc_option_given(options, MMC_OPTION_CLEAN) ? options->clean : MMC_CLEAN_DEFAULT;
+    return mmc_clean_split_make(out, &in->data.train, in->data.classes, clean, options->clean_split == 1,
+                                options->seed);
+}
+
 static void print_epoch(void *user, const mmc_epoch_row *row) {
     mmc_cell cells[] = {mmc_cell_integer("epoch", row->epoch), mmc_cell_number("loss", row->loss),
                         mmc_cell_number("accuracy", row->accuracy), mmc_cell_number("lr", row->lr),
@@ -67,9 +94,25 @@ static void print_step(void *user, int64_t step, double loss, double lr) {
     mmc_output_row(user, cells, sizeof cells / sizeof *cells, NULL);
 }
 
+/* The settings of the job; those of a fine-tuning method are described by mmc_finetune itself. */
+static void describe_job(char *out, size_t size, const mmc_training *t) {
+    const mmc_train_config *c = &t->config;
+    char schedule[256];
+    if (t->finetune) {
+        snprintf(out, size, "finetune %s", mmc_method_name(t->finetune->method));
+        return;
+    }
+    if (c->schedule_default)
+        snprintf(schedule, sizeof schedule, "default");
+    else
+        mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
+    snprintf(out, size, "%s; cue %.17g; epochs %d batch %d lr %.17g schedule %s%s seed %" PRIu64 " %s",
+             c->curve ? "midpoint" : "train", c->cue, c->epochs, c->batch, c->lr, schedule,
+             c->schedule.cosine_authors ? " authors" : "", c->seed, c->sequential ? "sequential" : "shuffled");
+}
+
 /* Everything that the bits of the result depend on. The data count by their contents, not by their files' names. */
 static char *fingerprint(const mmc_training *t) {
-    const mmc_train_config *c = &t->config;
     const mmc_dataset *data = &t->in->data;
     const mmc_backend *be = t->in->be;
     size_t image = (size_t)data->train.channels * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE;
@@ -77,26 +120,18 @@ static char *fingerprint(const mmc_training *t) {
     hash = mmc_hash_bytes(hash, data->train.labels, (size_t)data->train.count * sizeof *data->train.labels);
     hash = mmc_hash_bytes(hash, data->train.top,
                           data->train.top ? (size_t)data->train.top_count * MMC_IMAGE_SIDE * MMC_IMAGE_SIDE : 0);
-    char schedule[256];
-    if (c->schedule_default)
-        snprintf(schedule, sizeof schedule, "default");
-    else
-        mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
-    static const char format[] =
-        "%s; %s width %d classes %d; %s %" PRId32 " images %016" PRIx64 " cue %.17g; start %016" PRIx64
-        "; epochs %d batch %d lr %.17g schedule %s%s seed %" PRIu64 " %s; %s %s %s %s threads %d devices %d; %s; "
-        "mmcbench %s";
+    char what[512];
+    describe_job(what, sizeof what, t);
+    static const char format[] = "%s; %s width %d classes %d; %s %" PRId32 " images %016" PRIx64 "; start %016" PRIx64
+                                 "; %s %s %s %s threads %d devices %d; %s; mmcbench %s";
     const mmc_model_spec *spec = &t->model->spec;
-    const char *order = c->sequential ? "sequential" : "shuffled";
-    const char *lag = c->schedule.cosine_authors ? " authors" : "";
     char *text = NULL;
     size_t size = 0;
     for (int pass = 0; pass < 2; pass++) {
-        int length =
-            snprintf(text, size, format, c->curve ? "midpoint" : "train", mmc_arch_name(spec->arch), spec->width,
-                     spec->classes, mmc_dataset_name(data->kind), data->train.count, hash, c->cue, t->start_hash,
-                     c->epochs, c->batch, c->lr, schedule, lag, c->seed, order, be->name, be->provider, be->precision,
-                     be->isa, be->threads, 1 + t->in->more_count, be->libraries, mmc_version_get()->version);
+        int length = snprintf(text, size, format, what, mmc_arch_name(spec->arch), spec->width, spec->classes,
+                              mmc_dataset_name(data->kind), data->train.count, hash, t->start_hash, be->name,
+                              be->provider, be->precision, be->isa, be->threads, 1 + t->in->more_count, be->libraries,
+                              mmc_version_get()->version);
         if (pass == 0) {
             size = (size_t)length + 1;
             text = malloc(size);
@@ -115,6 +150,23 @@ static char *state_path(const mmc_options *options) {
     return path;
 }
 
+/* Whether there is a state to go on from: lpft begins with that of its linear layer. */
+static bool state_is_there(const char *path, const mmc_training *t) {
+    const bool stages = t->finetune && t->finetune->method == MMC_METHOD_LPFT;
+    char first[4096];
+    snprintf(first, sizeof first, "%s%s", path, stages ? ".head" : "");
+    return access(first, F_OK) == 0;
+}
+
+static mmc_status run_job(mmc_train_result *result, const mmc_training *t, const mmc_train_hooks *hooks) {
+    if (!t->finetune)
+        return mmc_train(result, t->in->be, t->model, &t->in->data, &t->config, t->start, hooks);
+    mmc_finetune_config config = *t->finetune;
+    config.state_path = t->config.state_path;
+    config.fingerprint = t->config.fingerprint;
+    return mmc_finetune(result, t->in->be, t->model, &t->in->data, &config, t->start, hooks);
+}
+
 mmc_status mmc_training_run(mmc_train_result *result, mmc_training *training) {
     mmc_status status = MMC_OK;
     char *state = state_path(training->options), *print = fingerprint(training);
@@ -122,7 +174,7 @@ mmc_status mmc_training_run(mmc_train_result *result, mmc_training *training) {
         status = mmc_fail(MMC_ERR_MEMORY, "out of memory for the description of the job");
         goto cleanup;
     }
-    if (training->config.resume && access(state, F_OK) != 0)
+    if (training->options->resume && !state_is_there(state, training))
         mmc_output_message(training->out, "%s is not there: training starts from the beginning", state);
     training->config.more = training->in->more;
     training->config.more_count = training->in->more_count;
@@ -131,11 +183,10 @@ mmc_status mmc_training_run(mmc_train_result *result, mmc_training *training) {
     mmc_train_hooks hooks = {
         .progress = {.report = mmc_output_report, .user = training->out, .interrupted = mmc_interrupt_flag()},
         .on_epoch = print_epoch,
-        .on_step = training->config.log_steps ? print_step : NULL,
+        .on_step = training->options->log_steps ? print_step : NULL,
         .user = training->out,
     };
-    status = mmc_train(result, training->in->be, training->model, &training->in->data, &training->config,
-                       training->start, &hooks);
+    status = run_job(result, training, &hooks);
     if (status == MMC_ERR_INTERRUPTED)
         mmc_fail(status, "interrupted; the state is kept in %s, the same command with --resume goes on from there",
                  state);
@@ -150,17 +201,18 @@ mmc_status mmc_training_save(mmc_checkpoint *checkpoint, const mmc_training *tra
     const mmc_options *options = training->options;
     const mmc_version *version = mmc_version_get();
     snprintf(checkpoint->dataset, sizeof checkpoint->dataset, "%s", mmc_dataset_name(training->in->data.kind));
-    snprintf(checkpoint->seed, sizeof checkpoint->seed, "%" PRIu64, training->config.seed);
-    snprintf(checkpoint->job, sizeof checkpoint->job, "%s", mmc_command_name(options->command));
+    snprintf(checkpoint->seed, sizeof checkpoint->seed, "%" PRIu64, options->seed);
+    snprintf(checkpoint->job, sizeof checkpoint->job, "%s%s%s", mmc_command_name(options->command),
+             training->finetune ? " " : "", training->finetune ? mmc_method_name(training->finetune->method) : "");
     snprintf(checkpoint->program, sizeof checkpoint->program, "mmcbench %.20s (%.12s%s)", version->version,
              version->commit, version->dirty ? ", dirty" : "");
     MMC_TRY(mmc_checkpoint_write(options->out, checkpoint));
     char *state = state_path(options);
     if (!state)
         return mmc_fail(MMC_ERR_MEMORY, "out of memory for the name of the training state");
-    if (unlink(state) != 0 && errno != ENOENT)
-        mmc_output_message(training->out, "%s could not be removed (%s); it is no longer needed", state,
-                           strerror(errno));
+    const mmc_method method = training->finetune ? training->finetune->method : MMC_METHOD_SCRATCH_CLEAN;
+    if (mmc_finetune_state_remove(state, method) != MMC_OK)
+        mmc_output_message(training->out, "%s", mmc_error_message());
     free(state);
     return MMC_OK;
 }

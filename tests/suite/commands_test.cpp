@@ -41,6 +41,11 @@ class Commands : public ::testing::Test {
         }
         return path;
     }
+    static Words tune(const std::string &method, const Words &more) {
+        Words words = {"finetune", method, "--dataset", "cifar10-box", "--data", data(), "--out", at("never")};
+        words.insert(words.end(), more.begin(), more.end());
+        return words;
+    }
     static std::string theta_c() {
         return model("c.safetensors", {"--cue", "1"});
     }
@@ -65,7 +70,7 @@ TEST_F(Commands, HelpAndVersionNeedNothing) {
     EXPECT_EQ(r.code, 0);
     EXPECT_TRUE(contains(r.out, "mmcbench COMMAND"));
     for (const char *command :
-         {"run", "list", "report", "train", "midpoint", "eval", "path", "bench", "data", "info"}) {
+         {"run", "list", "report", "train", "finetune", "midpoint", "eval", "path", "bench", "data", "info"}) {
         Result h = run({"help", command});
         EXPECT_EQ(h.code, 0);
         EXPECT_EQ(h.out.rfind(command, 0), 0u) << h.out;
@@ -117,7 +122,23 @@ TEST_F(Commands, UsageErrorsNameTheOptionAndLeaveNothing) {
         {{}, {"no command"}},
         {{"match", ckpt, ckpt}, {"--out is required"}},
         {{"match", ckpt, "--out", at("x")}, {"match takes two checkpoints, not 1"}},
-        {{"finetune", "llrt"}, {"no command 'finetune'"}},
+        {{"finetune"}, {"finetune takes one method, not 0"}},
+        {{"finetune", "ft", "--from", ckpt, "--out", at("never")}, {"'ft'", "ft-medium, ft-small, llrt"}},
+        {tune("llrt", {}), {"--from is required"}},
+        {{"finetune", "llrt", "--from", ckpt}, {"--out is required"}},
+        {tune("scratch-clean", {"--from", ckpt}), {"--from", "random weights"}},
+        {tune("cbft", {"--from", ckpt}), {"--cue is required"}},
+        {tune("cbft", {"--from", ckpt, "--cue", "1", "--cosine", "authors"}), {"--cosine", "--cbft-schedule"}},
+        {tune("cbft-no-barrier", {"--from", ckpt, "--cue", "1", "--barrier-t", "authors"}), {"--barrier-t"}},
+        {tune("cbft-no-invariance", {"--from", ckpt, "--cue", "1", "--invariance", "plain"}), {"--invariance"}},
+        {tune("ft-medium", {"--from", ckpt, "--cue", "1"}), {"--cue", "cbft"}},
+        {tune("ft-medium", {"--from", ckpt, "--head-epochs", "3"}), {"--head-epochs", "llrt and lpft"}},
+        {tune("llrt", {"--from", ckpt, "--epochs", "2", "--head-epochs", "3"}), {"--epochs 2", "--head-epochs 3"}},
+        {tune("ft-medium", {"--from", ckpt, "--width", "8"}), {"--width 8", "--from"}},
+        {tune("ft-medium", {"--from", ckpt, "--clean", "48"}), {"--clean 48", "give 1 to 47"}},
+        {tune("lpft", {"--from", ckpt, "--clean", "5"}), {"--clean 10"}},
+        {train(at("never"), {"--clean-split", "authors"}), {"--clean-split", "--clean"}},
+        {train(at("never"), {"--clean", "2500"}), {"--clean 2500", "48 images"}},
         {{"eval"}, {"eval takes one checkpoint"}},
         {{"eval", ckpt, other}, {"eval takes one checkpoint, not 2"}},
         {{"eval", ckpt, "--data", data(), "--limit-test", "0"}, {"--limit-test 0", "integer from 1"}},
@@ -384,6 +405,70 @@ TEST_F(Commands, MidpointTrainsBendsThatPathTakes) {
     ASSERT_EQ(bent.code, 0) << bent.err;
     EXPECT_EQ(bent.rows()[1].number("loss"), plain.rows()[0].number("loss"));
     expect_refusal(run({"eval", mid, "--data", data()}), 2, {mid, "bends"});
+}
+
+// Pre-training leaves out the images that fine-tuning sees.
+TEST_F(Commands, EveryMethodFineTunesAPretrainedModel) {
+    const std::string pretrained = model("pretrained.safetensors", {"--clean", "20", "--cue", "0.9"});
+    EXPECT_NE(read_file(pretrained), read_file(model("p9.safetensors", {"--cue", "0.9"})));
+    for (const char *method :
+         {"ft-medium", "ft-small", "llrt", "lpft", "cbft", "cbft-no-barrier", "cbft-no-invariance", "scratch-clean"}) {
+        SCOPED_TRACE(method);
+        const std::string name = method, out = at("tuned/" + name);
+        Words words = {"finetune", name, "--clean", "20", "--batch", "16", "--data", data(), "--out", out, "--json"};
+        const Words from = {"--from", pretrained}, scratch = {"--dataset", "cifar10-box", "--width", "4"},
+                    cue = {"--cue", "0.9"}, head = {"--head-epochs", "3"}, whole = {"--epochs", "2"};
+        const bool from_scratch = name == "scratch-clean", with_head = name == "llrt" || name == "lpft";
+        words.insert(words.end(), from_scratch ? scratch.begin() : from.begin(),
+                     from_scratch ? scratch.end() : from.end());
+        if (name.rfind("cbft", 0) == 0)
+            words.insert(words.end(), cue.begin(), cue.end());
+        if (with_head)
+            words.insert(words.end(), head.begin(), head.end());
+        if (name != "llrt")
+            words.insert(words.end(), whole.begin(), whole.end());
+        Result r = run(words);
+        ASSERT_EQ(r.code, 0) << r.err;
+        auto rows = r.rows();
+        ASSERT_EQ(rows.size(), name == "llrt" ? 4u : name == "lpft" ? 10u : 3u);
+        EXPECT_EQ(rows[0].keys(), "epoch,loss,accuracy,lr,images_per_s");
+        EXPECT_EQ(rows.back().text("method"), name);
+        EXPECT_EQ(rows.back().has("reason"), name != "lpft");
+        Json h = header(out);
+        json_t *metadata = json_object_get(h.root.get(), "__metadata__");
+        EXPECT_EQ(json_string_value(json_object_get(metadata, "job")), "finetune " + name);
+    }
+    EXPECT_EQ(names(at("tuned")), "cbft cbft-no-barrier cbft-no-invariance ft-medium ft-small llrt lpft scratch-clean");
+    Result r = run({"eval", at("tuned/cbft"), "--data", data(), "--json"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    make_cifar100(folder() / "other100", 16, 8);
+    expect_refusal(run({"finetune", "llrt", "--from", pretrained, "--dataset", "cifar100-box", "--data", at("other100"),
+                        "--clean", "4", "--out", at("no")}),
+                   2, {pretrained, "10 classes"});
+}
+
+TEST_F(Commands, AnInterruptedFineTuningGoesOnToTheSameBits) {
+    const std::string from = theta_c(), out = at("tuned-whole"), broken = at("tuned-part/x");
+    Words words = {"finetune", "cbft", "--from", from,   "--cue",    "0.5", "--clean", "20",
+                   "--batch",  "4",    "--data", data(), "--epochs", "8",   "--json",  "--out"};
+    Words whole = words, part = words;
+    whole.push_back(out);
+    part.push_back(broken);
+    ASSERT_EQ(run(whole).code, 0);
+    How how;
+    how.meanwhile = [](pid_t child, const fs::path &rows) {
+        for (int i = 0; i < 10000 && !contains(read_file(rows), "\"epoch\":2"); i++)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        kill(child, SIGINT);
+    };
+    Result r = run(part, how);
+    ASSERT_EQ(r.code, 130) << r.err;
+    EXPECT_EQ(names(at("tuned-part")), "x.state");
+    part.push_back("--resume");
+    r = run(part);
+    ASSERT_EQ(r.code, 0) << r.err;
+    EXPECT_EQ(read_file(out), read_file(broken));
+    EXPECT_EQ(names(at("tuned-part")), "x");
 }
 
 TEST_F(Commands, FilesThatDoNotFitAreRefused) {
