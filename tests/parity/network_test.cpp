@@ -87,7 +87,8 @@ class Networks {
         EXPECT_EQ(mmc_network_create(&net, be.be, model, MMC_NETWORK_TRAIN, BATCH + 1, 1), MMC_OK)
             << mmc_error_message();
         for (int i = be->graph ? 0 : AGAIN - 1; i < AGAIN; i++) {
-            mmc_network_step_call call = {states->f(), &images.store, sample(i), labels->i() + i, BATCH, tally.d()};
+            mmc_network_step_call call = {states->f(), &images.store, sample(i), labels->i() + i,
+                                          BATCH,       tally.d(),     nullptr};
             EXPECT_EQ(mmc_network_step(net, &call), MMC_OK) << mmc_error_message();
         }
         said.logits = read(mmc_network_logits(net), BATCH * CLASSES);

@@ -41,8 +41,8 @@ class Bench {
         check(mmc_network_pass(net, &images.store, samples.get() + first, 2));
     }
     void step(int first) {
-        mmc_network_step_call call = {state.get(), &images.store, samples.get() + first, labels.get() + first,
-                                      2,           tally.get()};
+        mmc_network_step_call call = {state.get(), &images.store, samples.get() + first, labels.get() + first, 2,
+                                      tally.get(), nullptr};
         check(mmc_network_step(net, &call));
     }
 
