@@ -119,7 +119,10 @@ static void nav_link(mmc_text *out, const char *id, const char *words) {
 static void nav_figure(mmc_text *out, const mmc_page_figure *figure) {
     char words[80];
     const char *part = strchr(figure->id, '-');
-    snprintf(words, sizeof words, "Figure %d%s", figure->number, part ? part : "");
+    if (figure->number)
+        snprintf(words, sizeof words, "Figure %d%s", figure->number, part ? part : "");
+    else
+        snprintf(words, sizeof words, "Table %s", figure->id + strlen("table"));
     for (char *c = words; *c; c++)
         *c = *c == '-' ? ' ' : *c;
     nav_link(out, figure->id, words);

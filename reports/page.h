@@ -17,7 +17,7 @@ extern "C" {
 /* One figure as it goes into the page; all text owned by it. */
 typedef struct mmc_page_figure {
     char id[64];
-    int number;
+    int number;        /* 0: a table, whose id is "tableN" */
     mmc_text heading;  /* plain text: what figure of the paper */
     mmc_text headline; /* plain text: of which network, on which data */
     mmc_text caption;  /* HTML */

@@ -5,6 +5,7 @@
 #include "reports/html.h"
 #include "reports/page.h"
 #include "reports/report_tables.h"
+#include "reports/small_report.h"
 #include "runtime/file.h"
 
 #include <dirent.h>
@@ -124,8 +125,26 @@ static mmc_status read_figure_file(report *r, const char *id, const char *ending
     return status;
 }
 
+/* Writes the values, lets gnuplot draw, and puts the picture into the part. */
+static mmc_status draw_picture(report *r, mmc_page_figure *part, const mmc_text *csv, const mmc_text *script) {
+    mmc_text svg = {0};
+    mmc_status status = write_figure_file(r, part->id, "csv", csv);
+    if (status == MMC_OK)
+        status = mmc_gnuplot_run(r->figures.data, script);
+    if (status == MMC_OK)
+        status = read_figure_file(r, part->id, "svg", &svg);
+    if (status == MMC_OK) {
+        mmc_text_add(&part->body, "<div class=\"plot\" tabindex=\"0\">\n");
+        status = mmc_html_svg(&part->body, mmc_text_string(&svg), part->id, mmc_text_string(&part->headline));
+        mmc_text_add(&part->body, "</div>\n");
+        part->drawn = true;
+    }
+    mmc_text_close(&svg);
+    return status;
+}
+
 static mmc_status draw(report *r, const mmc_drawing *d) {
-    mmc_text csv = {0}, script = {0}, svg = {0};
+    mmc_text csv = {0}, script = {0};
     mmc_page_figure *part = new_part(r, d->id, d->figure->number);
     mmc_text_printf(&part->heading, "Figure %d: %s", d->figure->number, d->figure->title);
     if (strchr(d->id, '-'))
@@ -133,19 +152,9 @@ static mmc_status draw(report *r, const mmc_drawing *d) {
     mmc_drawing_headline(d, &part->headline);
     mmc_status status = mmc_drawing_csv(d, &csv);
     if (status == MMC_OK)
-        status = write_figure_file(r, d->id, "csv", &csv);
-    if (status == MMC_OK)
         status = mmc_drawing_script(d, &script);
     if (status == MMC_OK)
-        status = mmc_gnuplot_run(r->figures.data, &script);
-    if (status == MMC_OK)
-        status = read_figure_file(r, d->id, "svg", &svg);
-    if (status == MMC_OK) {
-        mmc_text_add(&part->body, "<div class=\"plot\" tabindex=\"0\">\n");
-        status = mmc_html_svg(&part->body, mmc_text_string(&svg), d->id, mmc_text_string(&part->headline));
-        mmc_text_add(&part->body, "</div>\n");
-        part->drawn = true;
-    }
+        status = draw_picture(r, part, &csv, &script);
     if (status == MMC_OK)
         status = mmc_drawing_caption(d, &part->caption);
     if (status == MMC_OK)
@@ -156,7 +165,6 @@ static mmc_status draw(report *r, const mmc_drawing *d) {
         status = mmc_text_check(&part->body);
     mmc_text_close(&csv);
     mmc_text_close(&script);
-    mmc_text_close(&svg);
     return status;
 }
 
@@ -325,6 +333,56 @@ static mmc_status show_sheet(report *r, const mmc_figure *figure) {
     return status;
 }
 
+/* ---- the small model -----------------------------------------------------------------------------------------------
+ */
+
+/* Why a part has no value: the first reason that a row of its suite gives. */
+static mmc_status tell_small_absent(report *r, const char *suite, const char *heading, int number) {
+    const mmc_figure figure = {.number = number, .suite = suite, .title = heading, .datasets = {"attributes"}};
+    return mmc_run_asked(&r->view, suite) ? tell_absent(r, &figure) : MMC_OK;
+}
+
+static mmc_status put_small_table(report *r) {
+    mmc_table table;
+    mmc_status status = mmc_report_table5(&table, &r->view);
+    if (status == MMC_OK && table.row_count) {
+        mmc_page_figure *part = new_part(r, "table5", 0);
+        mmc_text_add(&part->heading, "Table 5: what the small model relies on");
+        status = mmc_table_write(&table, r->tables.data);
+        if (status == MMC_OK)
+            status = mmc_table_html(&table, &part->body);
+        mmc_text_add(&part->body, "<p class=\"file\">tables/table5.csv, tables/table5.md</p>\n");
+        if (status == MMC_OK)
+            status = mmc_report_table5_notes(&part->caption, &r->view);
+    }
+    mmc_table_close(&table);
+    return status;
+}
+
+static mmc_status draw_small(report *r, int number, const char *suite) {
+    mmc_small_drawing d;
+    mmc_status status = mmc_small_drawing_collect(&d, &r->view, number);
+    if (status == MMC_OK && d.measured) {
+        mmc_page_figure *part = new_part(r, d.id, number);
+        mmc_text_add(&part->heading, mmc_text_string(&d.heading));
+        mmc_text_add(&part->headline, mmc_text_string(&d.headline));
+        mmc_text_add(&part->caption, mmc_text_string(&d.caption));
+        status = draw_picture(r, part, &d.csv, &d.script);
+    } else if (status == MMC_OK) {
+        status = tell_small_absent(r, suite, mmc_text_string(&d.headline), number);
+    }
+    mmc_small_drawing_close(&d);
+    return status;
+}
+
+static mmc_status show_small(report *r) {
+    if (r->part_count + 3 > FIGURES_MAX)
+        return mmc_fail(MMC_ERR_RANGE, "more than %d figures in one report", FIGURES_MAX);
+    MMC_TRY(put_small_table(r));
+    MMC_TRY(draw_small(r, 12, "fig12"));
+    return draw_small(r, 13, "fig13");
+}
+
 /* ---- all of it ----------------------------------------------------------------------------------------------------
  */
 
@@ -382,6 +440,8 @@ mmc_status mmc_report_draw(char *page, size_t size, const char *run_directory) {
     for (size_t i = 0; status == MMC_OK && i < mmc_figure_count; i++)
         status =
             mmc_figures[i].kind == MMC_FIGURE_SHEET ? show_sheet(r, &mmc_figures[i]) : draw_figure(r, &mmc_figures[i]);
+    if (status == MMC_OK)
+        status = show_small(r);
     if (status == MMC_OK)
         status = compose(r);
     if (status == MMC_OK)

@@ -24,18 +24,7 @@ mmc_status mmc_small_output_parse(mmc_small_output *out, const char *name) {
 }
 
 mmc_small_config mmc_small_defaults(void) {
-    return (mmc_small_config){.inputs = 128,
-                              .hidden = 512,
-                              .train = 50000,
-                              .test = 10000,
-                              .margin = .1,
-                              .output = MMC_SMALL_PM1,
-                              .bias = .1,
-                              .start = .1,
-                              .epochs = 100,
-                              .batch = 64,
-                              .lr = 1000,
-                              .momentum = .9};
+    return (mmc_small_config)MMC_SMALL_DEFAULTS;
 }
 
 mmc_status mmc_small_config_check(const mmc_small_config *c) {

@@ -46,8 +46,12 @@ typedef struct mmc_small_config {
     double lr, momentum;
 } mmc_small_config;
 
-/* D 128, N 512, 50,000 and 10,000 samples, margin .1, start .1, bias .1, 100 epochs, batch 64, lr 1000, momentum .9:
- * the setting of SPEC 6. */
+/* The setting of SPEC 6. */
+#define MMC_SMALL_DEFAULTS                                                                                             \
+    {                                                                                                                  \
+        .inputs = 128, .hidden = 512, .train = 50000, .test = 10000, .margin = .1, .output = MMC_SMALL_PM1,            \
+        .bias = .1, .start = .1, .epochs = 100, .batch = 64, .lr = 1000, .momentum = .9                                \
+    }
 mmc_small_config mmc_small_defaults(void);
 
 /* Errors: MMC_ERR_RANGE naming the value and what it may be. */

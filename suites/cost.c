@@ -1,5 +1,7 @@
 #include "suites/cost.h"
 
+#include "suites/small.h"
+
 #include <math.h>
 
 /* Batch norm's running average forgets: .9^158 < 2^-24, earlier batches are left out (SPEC 4). */
@@ -77,9 +79,34 @@ static mmc_status count_images(mmc_job_cost *out, int *states, const mmc_job *jo
     }
 }
 
+/* Jobs of the small model: a step is four products of samples, inputs and units, an evaluation two. */
+static void count_small(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale) {
+    const mmc_small_config c = mmc_small_job_config(job, scale);
+    mmc_small_model models[MMC_SMALL_MODELS];
+    const double each = mmc_small_job_models(models, job, 0), seeds = job->seeds;
+    const double product = (double)mmc_small_weights(&c);
+    if (job->kind == MMC_JOB_SMALL_TRAIN) {
+        out->images[MMC_PASS_TRAIN] = seeds * each * c.epochs * c.train;
+    } else if (job->kind == MMC_JOB_SMALL_TABLE) {
+        out->images[MMC_PASS_EVAL] = seeds * each * 3 * c.test;
+    } else if (job->kind == MMC_JOB_SMALL_PATHS) {
+        out->images[MMC_PASS_EVAL] = seeds * MMC_SMALL_PAIRS * 2.0 * (scale->points * c.test + c.train);
+        out->flop = seeds * MMC_SMALL_PAIRS * 2.0 * c.train * c.hidden * c.hidden; /* correlations */
+    }
+    out->flop += product * (4 * out->images[MMC_PASS_TRAIN] + 2 * out->images[MMC_PASS_EVAL]);
+    for (int i = 0; i < MMC_ROOFLINE_DEVICES; i++)
+        out->roofline_s[i] = out->flop / mmc_roofline_devices()[i].flop_per_s;
+    out->memory_bytes = 4.0 * (each * seeds * (c.train * (c.inputs + 2.0) + 3 * product));
+}
+
 mmc_status mmc_job_cost_count(mmc_job_cost *out, const mmc_job *job, const mmc_scale *scale, const mmc_run_data *data) {
     const mmc_dataset *d = &data->sets[job->dataset];
-    *out = (mmc_job_cost){.memory_bytes = dataset_bytes(d)};
+    *out = (mmc_job_cost){0};
+    if (mmc_job_small(job)) {
+        count_small(out, job, scale);
+        return MMC_OK;
+    }
+    out->memory_bytes = dataset_bytes(d);
     if (job->kind == MMC_JOB_SHEET)
         return MMC_OK;
     const mmc_model_spec spec = mmc_job_model_spec(job, scale);

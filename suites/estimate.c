@@ -3,6 +3,7 @@
 
 #include "suites/cost.h"
 #include "suites/rates.h"
+#include "suites/small.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void total_add(mmc_run_plan_total *total, const mmc_run_plan_row *row) {
 }
 
 static mmc_status row_of_job(mmc_run_plan_row *row, mmc_run_plan_total *total, const mmc_job *job,
-                             const mmc_scale *scale, const mmc_run_data *data, mmc_rates *rates) {
+                             const mmc_scale *scale, const mmc_run_data *data, mmc_backend *be, mmc_rates *rates) {
     mmc_job_cost cost;
     mmc_rate rate;
     MMC_TRY(mmc_job_cost_count(&cost, job, scale, data));
@@ -38,8 +39,13 @@ static mmc_status row_of_job(mmc_run_plan_row *row, mmc_run_plan_total *total, c
         row->roofline_s[i] = cost.roofline_s[i];
     if (!(cost.flop > 0))
         return MMC_OK;
-    const mmc_model_spec spec = mmc_job_model_spec(job, scale);
-    MMC_TRY(mmc_rates_of(&rate, rates, &spec));
+    if (mmc_job_small(job)) {
+        MMC_TRY(mmc_small_rate(&rate.flop_per_s, be, &scale->small));
+        rate.source = "measured: a short training of the small model";
+    } else {
+        const mmc_model_spec spec = mmc_job_model_spec(job, scale);
+        MMC_TRY(mmc_rates_of(&rate, rates, &spec));
+    }
     row->time_s = cost.flop / rate.flop_per_s;
     if (!total->rate_flops) { /* of the first network; the others' are in their times */
         total->rate_flops = rate.flop_per_s;
@@ -77,7 +83,7 @@ mmc_status mmc_run_estimate(const mmc_plan *plan, const mmc_plan_settings *setti
                                 .kind = mmc_job_kind_name(job->kind),
                                 .label = job->label,
                                 .state = done ? "done" : "to do"};
-        MMC_GOTO(cleanup, row_of_job(&row, &total, job, &settings->scale, data, rates));
+        MMC_GOTO(cleanup, row_of_job(&row, &total, job, &settings->scale, data, be, rates));
         total.jobs_done += done;
         if (!done)
             total_add(&total, &row);

@@ -48,6 +48,14 @@ static mmc_status execute(const mmc_execution *x, const mmc_job *job) {
         return mmc_job_execute_finetune(x, job);
     case MMC_JOB_EVALUATE:
         return mmc_job_execute_evaluate(x, job);
+    case MMC_JOB_SMALL_TRAIN:
+        return mmc_job_execute_small_train(x, job);
+    case MMC_JOB_SMALL_TABLE:
+        return mmc_job_execute_small_table(x, job);
+    case MMC_JOB_SMALL_MAP:
+        return mmc_job_execute_small_map(x, job);
+    case MMC_JOB_SMALL_PATHS:
+        return mmc_job_execute_small_paths(x, job);
     default:
         return mmc_job_execute_training(x, job);
     }
@@ -84,6 +92,12 @@ mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, con
         return write_null(x, job, mmc_job_item(item, job, "match"), "max_logit_difference", reason);
     case MMC_JOB_SHEET:
         return write_null(x, job, "sheet", "sheet", reason);
+    case MMC_JOB_SMALL_TRAIN:
+    case MMC_JOB_SMALL_TABLE:
+    case MMC_JOB_SMALL_PATHS:
+        return write_null(x, job, mmc_job_kind_name(job->kind), "loss", reason);
+    case MMC_JOB_SMALL_MAP:
+        return write_null(x, job, mmc_job_kind_name(job->kind), "density", reason);
     default:
         for (int i = 0; i < job->curve_count; i++)
             if (!mmc_curve_measured(x, job, job->curves[i]->item))

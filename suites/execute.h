@@ -52,12 +52,16 @@ mmc_status mmc_job_execute(const mmc_execution *x, const mmc_job *job);
 mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, const char *reason);
 
 /* The parts of mmc_job_execute that have a file of their own. */
-mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job); /* execute_train.c */
-mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job);    /* execute_match.c */
-mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job);    /* execute_paths.c */
-mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);    /* execute_sheet.c */
-mmc_status mmc_job_execute_finetune(const mmc_execution *x, const mmc_job *job); /* execute_finetune.c */
-mmc_status mmc_job_execute_evaluate(const mmc_execution *x, const mmc_job *job); /* execute_evaluate.c */
+mmc_status mmc_job_execute_training(const mmc_execution *x, const mmc_job *job);    /* execute_train.c */
+mmc_status mmc_job_execute_match(const mmc_execution *x, const mmc_job *job);       /* execute_match.c */
+mmc_status mmc_job_execute_paths(const mmc_execution *x, const mmc_job *job);       /* execute_paths.c */
+mmc_status mmc_job_execute_sheet(const mmc_execution *x, const mmc_job *job);       /* execute_sheet.c */
+mmc_status mmc_job_execute_finetune(const mmc_execution *x, const mmc_job *job);    /* execute_finetune.c */
+mmc_status mmc_job_execute_evaluate(const mmc_execution *x, const mmc_job *job);    /* execute_evaluate.c */
+mmc_status mmc_job_execute_small_train(const mmc_execution *x, const mmc_job *job); /* execute_small.c */
+mmc_status mmc_job_execute_small_table(const mmc_execution *x, const mmc_job *job); /* execute_small_table.c */
+mmc_status mmc_job_execute_small_map(const mmc_execution *x, const mmc_job *job);   /* execute_small_table.c */
+mmc_status mmc_job_execute_small_paths(const mmc_execution *x, const mmc_job *job); /* execute_small_paths.c */
 
 #define MMC_JOB_STATE "state.safetensors" /* what an interrupted training goes on from */
 

@@ -1,14 +1,25 @@
 /* A job's full configuration: what its key is the hash of. Everything that its values depend on stands in it. */
 #include "runtime/match.h"
-#include "suites/plan.h"
+#include "suites/small.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *mmc_job_kind_name(mmc_job_kind kind) {
-    static const char *const names[] = {"train", "finetune", "midpoint", "match", "evaluate", "paths", "sheet"};
+    static const char *const names[] = {"train", "finetune",    "midpoint",    "match",     "evaluate",   "paths",
+                                        "sheet", "small-train", "small-table", "small-map", "small-paths"};
     return names[kind];
+}
+
+const char *mmc_job_arch(const mmc_job *job) {
+    if (mmc_job_small(job))
+        return MMC_SMALL_ARCH;
+    return job->kind == MMC_JOB_SHEET ? NULL : mmc_arch_name(job->arch);
+}
+
+const char *mmc_job_dataset(const mmc_job *job) {
+    return mmc_job_small(job) ? MMC_SMALL_DATASET : mmc_dataset_name(job->dataset);
 }
 
 mmc_model_spec mmc_job_model_spec(const mmc_job *job, const mmc_scale *scale) {
@@ -143,6 +154,8 @@ static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const
 
 static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be,
                                 const mmc_run_data *data) {
+    if (mmc_job_small(job))
+        return mmc_small_job_configure(job, plan, scale, be);
     object o = {.json = json_object()};
     mmc_status status = MMC_OK;
     mmc_train_config train;

@@ -1,4 +1,5 @@
 #include "suites/plan_jobs.h"
+#include "suites/small.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,8 @@ static mmc_status add_suite_dataset(mmc_expansion *x, const mmc_suite *suite, co
 }
 
 static mmc_status add_suite(mmc_expansion *x, const mmc_suite *suite) {
+    if (mmc_suite_small(suite))
+        return mmc_plan_add_small(x, suite);
     if (x->settings->dataset)
         return add_suite_dataset(x, suite, x->settings->dataset);
     for (const char *const *d = suite->datasets; *d; d++)

@@ -27,7 +27,12 @@ typedef enum mmc_job_kind {
     MMC_JOB_MATCH,    /* `from` with its units in the order of `to`'s */
     MMC_JOB_EVALUATE, /* a model on the four sets, batch norm as stored */
     MMC_JOB_PATHS,    /* all curves of one pair, sharing their end points */
-    MMC_JOB_SHEET     /* samples of the four sets as a picture */
+    MMC_JOB_SHEET,    /* samples of the four sets as a picture */
+    /* of the small model (suites/small.h) */
+    MMC_JOB_SMALL_TRAIN, /* its models, of all seeds */
+    MMC_JOB_SMALL_TABLE, /* their losses under interventions */
+    MMC_JOB_SMALL_MAP,   /* the attribute maps; no model */
+    MMC_JOB_SMALL_PATHS  /* paths between them, before and after matching */
 } mmc_job_kind;
 
 typedef enum mmc_job_state {
@@ -63,6 +68,7 @@ typedef struct mmc_job {
     int match;                                         /* PATHS: job of the permuted `from`, or -1: no curve wants it */
     int curve_count;
     bool test, train; /* PATHS, EVALUATE, SHEET: splits */
+    int seeds;        /* SMALL_*: from `seed` on */
     mmc_job_state state;
     char reason[512];
 } mmc_job;
@@ -111,6 +117,15 @@ typedef struct mmc_plan_settings {
 mmc_status mmc_plan_expand(mmc_plan *plan, const mmc_plan_settings *settings, const mmc_backend *be,
                            mmc_run_data *data);
 void mmc_plan_close(mmc_plan *plan);
+
+/* Of the small model. */
+static inline bool mmc_job_small(const mmc_job *job) {
+    return job->kind >= MMC_JOB_SMALL_TRAIN;
+}
+
+/* As in records. A sheet has no network: NULL. */
+const char *mmc_job_arch(const mmc_job *job);
+const char *mmc_job_dataset(const mmc_job *job);
 
 const char *mmc_job_kind_name(mmc_job_kind kind); /* "train", "finetune", "midpoint", ... */
 

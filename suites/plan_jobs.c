@@ -50,6 +50,11 @@ bool mmc_plan_wants(const mmc_expansion *x, const mmc_job *job) {
 /* --- one job ------------------------------------------------------------------------------------------------------ */
 
 static void label_make(mmc_job *job, const mmc_scale *scale) {
+    if (mmc_job_small(job)) {
+        snprintf(job->label, sizeof job->label, "%s n%d%s%s seed=%llu", mmc_job_kind_name(job->kind),
+                 scale->small.hidden, *job->variant ? " " : "", job->variant, (unsigned long long)job->seed);
+        return;
+    }
     if (job->kind == MMC_JOB_SHEET) {
         snprintf(job->label, sizeof job->label, "sheet %s", mmc_dataset_name(job->dataset));
         return;

@@ -94,10 +94,12 @@ mmc_record mmc_rows_new(const mmc_rows *rows, const mmc_job *job) {
         return r;
     r.suite = job->suite->name;
     r.job = job->key;
-    r.dataset = mmc_dataset_name(job->dataset);
+    r.dataset = mmc_job_dataset(job);
+    r.arch = mmc_job_arch(job);
     r.seed = (int64_t)job->seed;
-    if (job->kind != MMC_JOB_SHEET) {
-        r.arch = mmc_arch_name(job->arch);
+    if (mmc_job_small(job)) {
+        r.width = rows->scale->small.hidden;
+    } else if (r.arch) {
         r.width = rows->scale->width;
         r.cue = job->cue;
         if (job->kind == MMC_JOB_FINETUNE || job->kind == MMC_JOB_EVALUATE)

@@ -3,6 +3,7 @@
 
 #include "runtime/file.h"
 #include "runtime/version.h"
+#include "suites/small.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -136,6 +137,12 @@ static json_t *protocol(const mmc_plan_settings *s) {
         put(&p, "images of other data sets",
             text("the first %d of train, %d of test", (int)c->other_train, (int)c->other_test));
     put(&p, "seeds", text("%d", c->seeds));
+    for (int i = 0; i < s->suite_count; i++)
+        if (mmc_suite_small(s->suites[i])) {
+            char small[400];
+            mmc_small_config_text(small, sizeof small, &c->small, c->small_seeds);
+            put(&p, "small model", json_string(small));
+        }
     put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
     put(&p, "cue proportions", cues_text(s, c->cues));
     put(&p, "cue proportions of fine-tuned models", cues_text(s, c->fine_tune_cues));

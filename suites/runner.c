@@ -118,9 +118,8 @@ static mmc_status absent_write(run *r) {
 static bool claims_due(const run *r, const mmc_plan_item *item) {
     for (int i = 0; i < r->plan.count; i++) {
         const mmc_job *job = &r->plan.jobs[i];
-        if (job->kind != MMC_JOB_SHEET && job->state != MMC_JOB_DONE &&
-            strcmp(mmc_arch_name(job->arch), item->arch) == 0 &&
-            strcmp(mmc_dataset_name(job->dataset), item->dataset) == 0)
+        if (mmc_job_arch(job) && job->state != MMC_JOB_DONE && strcmp(mmc_job_arch(job), item->arch) == 0 &&
+            strcmp(mmc_job_dataset(job), item->dataset) == 0)
             return false;
     }
     return true;
@@ -137,7 +136,7 @@ static mmc_status claim_write(run *r, const mmc_plan_item *item, const mmc_claim
     row.metric = "claim";
     row.arch = item->arch;
     row.dataset = item->dataset;
-    row.width = r->settings.scale.width;
+    row.width = mmc_suite_small(item->suite) ? r->settings.scale.small.hidden : r->settings.scale.width;
     row.job = key;
     row.value = a->verdict == MMC_VERDICT_UNDECIDED ? NAN : a->verdict == MMC_VERDICT_HOLDS;
     row.reason = a->reason;

@@ -6,6 +6,7 @@
 #define MMC_SUITES_SCALE_H
 
 #include "runtime/path.h"
+#include "runtime/small.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,8 +56,10 @@ typedef struct mmc_scale {
     const char *stand_in[2]; /* where the first is not found under --data, the second; NULL: none */
     const char *datasets[MMC_SCALE_DATASETS_MAX]; /* of a suite with several, those run here; none: all */
     const char *suites[MMC_SCALE_SUITES_MAX];     /* the default set */
-    double connected_dip;                         /* "connected": dip at most this (SPEC 4) */
-    double claim_margin;                          /* a value nearer to its limit than this decides nothing */
+    mmc_small_config small;                       /* of the small model; its seeds */
+    int small_seeds;
+    double connected_dip;  /* "connected": dip at most this (SPEC 4) */
+    double claim_margin;   /* a value nearer to its limit than this decides nothing */
     double claim_accuracy; /* end points below this on their own data decide nothing: not trained far enough */
 } mmc_scale;
 

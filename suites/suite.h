@@ -21,7 +21,11 @@ typedef enum mmc_suite_kind {
     MMC_SUITE_PATHS,   /* curves from theta_C to theta_NC or theta_FT, evaluated on the counterfactual sets */
     MMC_SUITE_CURVES,  /* learning curves: rows of the training jobs */
     MMC_SUITE_METHODS, /* fine-tuning methods on a pre-trained model, evaluated on the counterfactual sets */
-    MMC_SUITE_SHEET    /* sample sheets: classes down, the four sets across */
+    MMC_SUITE_SHEET,   /* sample sheets: classes down, the four sets across */
+    /* of the small model, which needs no data files */
+    MMC_SUITE_SMALL_TABLE, /* losses under interventions */
+    MMC_SUITE_SMALL_MAP,   /* attribute maps */
+    MMC_SUITE_SMALL_PATHS  /* paths before and after matching */
 } mmc_suite_kind;
 
 /* One curve of a path figure: item as in records, its ends, and the data that its bend is trained on. It begins at
@@ -52,6 +56,11 @@ typedef struct mmc_suite {
     double cues[MMC_SUITE_CUES_MAX]; /* the paper's cue proportions of theta_C; 0 ends the list */
     const mmc_claim *const *claims;  /* what the item must show (SPEC 7), NULL-terminated; NULL: nothing to claim */
 } mmc_suite;
+
+/* Whether it measures the small model. */
+static inline bool mmc_suite_small(const mmc_suite *suite) {
+    return suite->kind >= MMC_SUITE_SMALL_TABLE;
+}
 
 /* Whether one of its curves ends at a theta_FT. */
 bool mmc_suite_fine_tunes(const mmc_suite *suite);

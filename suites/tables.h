@@ -32,6 +32,7 @@ extern "C" {
     MMC_PATH_FINE_TUNED("ft-0.001-permuted", .001, true), MMC_PATH_FINE_TUNED("ft-0.01-permuted", .01, true),          \
         MMC_PATH_FINE_TUNED("ft-0.1-permuted", .1, true)
 
+extern const mmc_suite mmc_suite_table5, mmc_suite_fig12, mmc_suite_fig13;
 extern const mmc_suite mmc_suite_table1, mmc_suite_table2, mmc_suite_table3, mmc_suite_table4, mmc_suite_fig4,
     mmc_suite_fig5, mmc_suite_fig6, mmc_suite_fig7, mmc_suite_fig8, mmc_suite_fig9, mmc_suite_fig10, mmc_suite_fig11,
     mmc_suite_fig14, mmc_suite_fig15, mmc_suite_fig16, mmc_suite_fig17, mmc_suite_fig18, mmc_suite_fig19,

@@ -60,6 +60,14 @@ inline const mmc_scale &toyScale() {
         s.suites[0] = "fig4";
         s.suites[1] = "fig7";
         s.suites[2] = "fig11";
+        s.small = MMC_SMALL_DEFAULTS;
+        s.small.inputs = 6;
+        s.small.hidden = 20;
+        s.small.train = 320;
+        s.small.test = 200;
+        s.small.epochs = 4;
+        s.small.lr = 40;
+        s.small_seeds = 2;
         s.connected_dip = .05;
         s.claim_margin = .01;
         s.claim_accuracy = 1.1; // decides nothing: such models prove nothing
