@@ -25,8 +25,22 @@ struct Seen {
     long begun = 0;
     std::string log;
 };
+Seen &seen();
+
+// Where MMC_SIMT_RANGES names a file, the log of the process goes there.
+Seen *seen_new() {
+    if (getenv("MMC_SIMT_RANGES"))
+        atexit([] {
+            if (FILE *file = fopen(getenv("MMC_SIMT_RANGES"), "w")) {
+                fputs(seen().log.c_str(), file);
+                fclose(file);
+            }
+        });
+    return new Seen;
+}
+
 Seen &seen() {
-    static auto &s = *new Seen;
+    static auto &s = *seen_new();
     return s;
 }
 
