@@ -4,14 +4,15 @@
  *     config.cue = 0.9, config.split = &split, config.seed = seed;
  *     MMC_TRY(mmc_finetune(&result, be, model, &data, &config, theta_c, &hooks));
  *
- * method              trained on                what
- * ft-medium           clean                     SGD, lr .01, 20 epochs, cosine
- * ft-small            clean                     the same, lr .001
- * llrt                clean                     body frozen in eval mode, new random linear layer: lr 30, 100 epochs
- * lpft                clean less validation     llrt, then the whole network, lr .01, .001, .0001: the best on
- * validation cbft                clean and cue             two SGD steps an iteration (below) cbft-no-barrier     clean
- * and cue             cbft without step 1 cbft-no-invariance  clean and cue             cbft without the invariance
- * term scratch-clean       clean                     from random weights, lr .1, 100 epochs, cosine
+ * method              trained on             what
+ * ft-medium           clean                  SGD, lr .01, 20 epochs, cosine
+ * ft-small            clean                  the same, lr .001
+ * llrt                clean                  body frozen in eval mode, new random linear layer: lr 30, 100 epochs
+ * lpft                clean less validation  llrt, then the whole network, lr .01, .001, .0001, the best kept
+ * cbft                clean and cue          two SGD steps an iteration (below)
+ * cbft-no-barrier     clean and cue          cbft without step 1
+ * cbft-no-invariance  clean and cue          cbft without the invariance term
+ * scratch-clean       clean                  from random weights, lr .1, 100 epochs, cosine
  *
  * An iteration of CBFT, one batch of clean and one of cue images, one momentum state for both steps:
  *     1. gamma = t theta_C + (1-t) theta;  loss |1 - CE(f(x_C; gamma), y)|;  theta's gradient is gamma's times 1-t
