@@ -8,26 +8,26 @@
  */
 
 /* Whether any record of this figure's items has a value on the data set. */
-static bool measured_on(const mmc_run_view *view, const mmc_figure *figure, const mmc_figure_curve *items,
-                        const char *dataset, const char *split, const char *metric) {
+static bool measured_on(const mmc_run_view *view, const mmc_figure *figure, const char *dataset, const char *split,
+                        const char *metric) {
     for (size_t i = 0; i < view->records.count; i++) {
         const mmc_record *r = &view->records.rows[i];
         if (!isfinite(r->value) || !mmc_same_text(r->arch, figure->arch) || !mmc_same_text(r->dataset, dataset) ||
             !mmc_same_text(r->metric, metric) || (split && !mmc_same_text(r->split, split)))
             continue;
-        for (const mmc_figure_curve *c = items; c->item; c++)
+        for (const mmc_figure_curve *c = figure->curves; c->item; c++)
             if (mmc_same_text(r->item, c->item))
                 return true;
     }
     return false;
 }
 
-static const char *choose_dataset(const mmc_run_view *view, const mmc_figure *figure, const mmc_figure_curve *items,
-                                  const char *wanted, const char *split, const char *metric) {
-    if (measured_on(view, figure, items, wanted, split, metric))
+static const char *choose_dataset(const mmc_run_view *view, const mmc_figure *figure, const char *wanted,
+                                  const char *split, const char *metric) {
+    if (measured_on(view, figure, wanted, split, metric))
         return wanted;
     const char *other = mmc_figure_stand_in(wanted);
-    return other && measured_on(view, figure, items, other, split, metric) ? other : NULL;
+    return other && measured_on(view, figure, other, split, metric) ? other : NULL;
 }
 
 /* Why a path or data set has no value: the first reason that a record of it gives. */
@@ -102,21 +102,21 @@ static bool has_item(const mmc_selection *rows, const char *item) {
 
 static mmc_status collect_paths(mmc_drawing *d, const mmc_run_view *view) {
     const char *wanted = d->figure->datasets[0];
-    d->dataset = choose_dataset(view, d->figure, mmc_figure_paths, wanted, d->split, d->metric);
+    d->dataset = choose_dataset(view, d->figure, wanted, d->split, d->metric);
     if (!d->dataset)
         return MMC_OK;
     d->stands_for = d->dataset == wanted ? NULL : wanted;
     mmc_selection rows;
     mmc_query query = {
         .metric = d->metric, .arch = d->figure->arch, .dataset = d->dataset, .split = d->split, .cue = NAN};
-    MMC_TRY(select_items(&rows, view, &query, mmc_figure_paths));
+    MMC_TRY(select_items(&rows, view, &query, d->figure->curves));
     note_rows(d, &rows);
     d->cue_count = mmc_select_cues(d->cues, MMC_DRAWING_CUES, &rows);
-    d->columns = MMC_FIGURE_PANELS;
+    d->columns = d->figure->sets;
     for (size_t c = 0; c < d->columns; c++)
         d->column_label[c] = mmc_figure_sets[c].label;
     mmc_status status = MMC_OK;
-    for (const mmc_figure_curve *curve = mmc_figure_paths; status == MMC_OK && curve->item; curve++) {
+    for (const mmc_figure_curve *curve = d->figure->curves; status == MMC_OK && curve->item; curve++) {
         if (!has_item(&rows, curve->item)) {
             add_absent(d, curve->name, reason_for(view, d->figure->arch, d->dataset, curve->item));
             continue;
@@ -140,14 +140,14 @@ static mmc_status collect_learning(mmc_drawing *d, const mmc_run_view *view) {
     mmc_status status = MMC_OK;
     mmc_selection all;
     mmc_query query = {.metric = d->metric, .arch = d->figure->arch, .cue = NAN};
-    MMC_TRY(select_items(&all, view, &query, mmc_figure_learning));
-    for (const mmc_figure_curve *curve = mmc_figure_learning; curve->item; curve++)
+    MMC_TRY(select_items(&all, view, &query, d->figure->curves));
+    for (const mmc_figure_curve *curve = d->figure->curves; curve->item; curve++)
         d->column_label[d->columns++] = curve->label;
     size_t kept = 0;
     const char *shown[MMC_FIGURE_LISTS] = {0};
     for (size_t i = 0; d->figure->datasets[i]; i++) {
         const char *wanted = d->figure->datasets[i];
-        const char *dataset = choose_dataset(view, d->figure, mmc_figure_learning, wanted, NULL, d->metric);
+        const char *dataset = choose_dataset(view, d->figure, wanted, NULL, d->metric);
         if (!dataset) {
             add_absent(d, wanted, reason_for(view, d->figure->arch, wanted, NULL));
             continue;
@@ -171,7 +171,7 @@ static mmc_status collect_learning(mmc_drawing *d, const mmc_run_view *view) {
     d->cue_count = mmc_select_cues(d->cues, MMC_DRAWING_CUES, &all);
     for (size_t r = 0; r < d->rows; r++)
         for (size_t c = 0; status == MMC_OK && c < d->columns; c++) {
-            d->panels[r][c] = (mmc_panel){.item = mmc_figure_learning[c].item, .dataset = shown[r]};
+            d->panels[r][c] = (mmc_panel){.item = d->figure->curves[c].item, .dataset = shown[r]};
             status = collect_panel(d, &d->panels[r][c], &all);
         }
     mmc_selection_close(&all);
@@ -184,7 +184,9 @@ mmc_status mmc_drawing_collect(mmc_drawing *out, const mmc_run_view *view, const
     *out = (mmc_drawing){
         .figure = figure, .split = split, .metric = metric, .page_tag = view->page_tag, .reduced = view->reduced};
     bool alone = figure->kind == MMC_FIGURE_LEARNING || !figure->splits[1];
-    if (alone)
+    if (figure->one_of_networks)
+        snprintf(out->id, sizeof out->id, "fig%d-%s", figure->number, figure->arch);
+    else if (alone)
         snprintf(out->id, sizeof out->id, "fig%d", figure->number);
     else
         snprintf(out->id, sizeof out->id, "fig%d-%s-%s", figure->number, split, metric);

@@ -27,7 +27,7 @@ typedef struct mmc_panel {
 
 typedef struct mmc_drawing {
     const mmc_figure *figure;
-    char id[64];                /* "fig4", "fig15-test-loss": of files and anchors */
+    char id[64];                /* "fig4", "fig5-vgg13", "fig15-test-loss": of files and anchors */
     const char *split, *metric; /* split NULL: learning curves */
     const char *dataset;        /* of path figures: the one measured */
     const char *stands_for;     /* the paper's data set, where another stands in for it; NULL */

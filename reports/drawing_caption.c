@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define THETA_C "<i>θ</i><sub>C</sub>"
+#define THETA_FT "<i>θ</i><sub>FT</sub>"
 #define THETA_NC "<i>θ</i><sub>NC</sub>"
 
 static bool is_accuracy(const mmc_drawing *d) {
@@ -118,11 +119,15 @@ static void describe_paths(const mmc_drawing *d, mmc_text *out) {
         mmc_text_printf(out, " (width %d)", d->width);
     mmc_text_add(out, " on ");
     mmc_text_html(out, d->dataset);
-    mmc_text_add(out,
-                 " along paths from " THETA_C ", trained with the cue on a proportion <i>p</i> of the images (left, "
-                 "<i>t</i> = 0), to " THETA_NC
-                 ", trained without cue (right, <i>t</i> = 1). A row is a path; a column is a set of images: ");
-    for (size_t i = 0; i < MMC_FIGURE_PANELS; i++) {
+    bool tuned = strcmp(d->figure->end, "FT") == 0;
+    mmc_text_printf(out,
+                    " along paths from " THETA_C ", trained with the cue on a proportion <i>p</i> of the images (%s, "
+                    "<i>t</i> = 0), to %s (%s, <i>t</i> = 1). A row is a path; a column is a set of images: ",
+                    d->figure->mirrored ? "right" : "left",
+                    tuned ? THETA_FT ", the same model fine-tuned on images without cue at a learning rate of its own"
+                          : THETA_NC ", trained without cue",
+                    d->figure->mirrored ? "left" : "right");
+    for (size_t i = 0; i < d->columns; i++) {
         mmc_text_printf(out, "%s<b>%s</b> ", i ? "; " : "", mmc_figure_sets[i].name);
         mmc_text_html(out, mmc_figure_sets[i].meaning);
     }

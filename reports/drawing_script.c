@@ -114,16 +114,20 @@ static void write_axis_ranges(const mmc_drawing *d, size_t row, mmc_text *out) {
         mmc_text_printf(out, "set yrange [%.9g:%.9g]\nset ytics autofreq\n", -.03 * (top > 0 ? top : 1),
                         1.06 * (top > 0 ? top : 1));
     if (d->figure->kind == MMC_FIGURE_PATH)
-        mmc_text_add(out, "set xrange [-.03:1.03]\n");
+        mmc_text_add(out, d->figure->mirrored ? "set xrange [1.03:-.03]\n" : "set xrange [-.03:1.03]\n");
     else
         mmc_text_printf(out, "set xrange [%.9g:%.9g]\n", last <= 10 ? 1 - .03 * last : -.02 * last, 1.03 * last);
 }
 
 static void write_x_tics(const mmc_drawing *d, bool labelled, mmc_text *out) {
     if (d->figure->kind == MMC_FIGURE_PATH) {
-        mmc_text_add(out, labelled ? "set xtics ('{/:Italic θ}_C' 0, '' .25, '0.5' .5, '' .75, '{/:Italic θ}_{NC}' 1)\n"
-                                     "set xlabel '{/:Italic t}' offset 0,.45\n"
-                                   : "set xtics ('' 0, '' .25, '' .5, '' .75, '' 1)\nunset xlabel\n");
+        if (labelled)
+            mmc_text_printf(out,
+                            "set xtics ('{/:Italic θ}_C' 0, '' .25, '0.5' .5, '' .75, '{/:Italic θ}_{%s}' 1)\n"
+                            "set xlabel '{/:Italic t}' offset 0,.45\n",
+                            d->figure->end);
+        else
+            mmc_text_add(out, "set xtics ('' 0, '' .25, '' .5, '' .75, '' 1)\nunset xlabel\n");
         return;
     }
     double last = 1;

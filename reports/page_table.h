@@ -26,9 +26,9 @@ typedef struct mmc_page_table {
 
 void mmc_page_table_close(mmc_page_table *table);
 
-enum { MMC_PAGE_TABLES = 5 };
+enum { MMC_PAGE_TABLES = 4 };
 
-/* Tables 1 to 5, each that the run measured or was asked for. Errors: MMC_ERR_MEMORY. Owns: the caller, also after an
+/* Tables 1 to 4, each that the run measured or was asked for. Errors: MMC_ERR_MEMORY. Owns: the caller, also after an
  * error. */
 mmc_status mmc_page_tables_fill(mmc_page_table out[MMC_PAGE_TABLES], const mmc_run_view *view);
 

@@ -229,8 +229,8 @@ static void introduce(mmc_page_table *out, const line *l) {
         mmc_text_add(&out->intro, "In grey, as a reference alone, what the paper prints. It is <b>not comparable</b>: "
                                   "scale ");
         mmc_text_html(&out->intro, l->view->scale);
-        mmc_text_add(&out->intro, " trains narrower networks on fewer images for fewer epochs than the paper did, so "
-                                  "no difference is stated.");
+        mmc_text_add(&out->intro, " trains narrower networks, on fewer images or for fewer epochs than the paper did, "
+                                  "so no difference is stated.");
     } else {
         mmc_text_add(&out->intro, "In grey what the paper prints, and by how many of our standard deviations (sd) our "
                                   "mean lies above it; the paper prints no deviations.");

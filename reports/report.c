@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIGURES_MAX = 64, PNG_LIMIT = 64 << 20, SVG_LIMIT = 64 << 20 };
+enum { FIGURES_MAX = 96, PNG_LIMIT = 64 << 20, SVG_LIMIT = 64 << 20 };
 
 typedef struct report {
     mmc_run_view view;
@@ -147,7 +147,9 @@ static mmc_status draw(report *r, const mmc_drawing *d) {
     mmc_text csv = {0}, script = {0};
     mmc_page_figure *part = new_part(r, d->id, d->figure->number);
     mmc_text_printf(&part->heading, "Figure %d: %s", d->figure->number, d->figure->title);
-    if (strchr(d->id, '-'))
+    if (d->figure->one_of_networks)
+        mmc_text_printf(&part->heading, " (%s)", mmc_figure_arch_name(d->figure->arch));
+    else if (strchr(d->id, '-'))
         mmc_text_printf(&part->heading, " (%s %s)", d->split, d->metric);
     mmc_drawing_headline(d, &part->headline);
     mmc_status status = mmc_drawing_csv(d, &csv);
@@ -173,7 +175,8 @@ static const char *reason_of(const mmc_run_view *view, const mmc_figure *figure)
     for (size_t i = 0; i < view->records.count; i++) {
         const mmc_record *row = &view->records.rows[i];
         if (!isfinite(row->value) && row->reason && mmc_same_text(row->suite, figure->suite) &&
-            !mmc_same_text(row->metric, "claim"))
+            !mmc_same_text(row->metric, "claim") &&
+            (!row->arch || !figure->arch || mmc_same_text(row->arch, figure->arch)))
             return row->reason;
     }
     return "the run holds no value of it yet; mmcbench run --resume continues a run that was interrupted";
@@ -183,8 +186,11 @@ static const char *reason_of(const mmc_run_view *view, const mmc_figure *figure)
 static mmc_status tell_absent(report *r, const mmc_figure *figure) {
     if (r->part_count == FIGURES_MAX)
         return mmc_fail(MMC_ERR_RANGE, "more than %d figures in one report", FIGURES_MAX);
-    char id[32];
-    snprintf(id, sizeof id, "fig%d", figure->number);
+    char id[64];
+    if (figure->one_of_networks)
+        snprintf(id, sizeof id, "fig%d-%s", figure->number, figure->arch);
+    else
+        snprintf(id, sizeof id, "fig%d", figure->number);
     mmc_page_figure *part = new_part(r, id, figure->number);
     mmc_text_printf(&part->heading, "Figure %d: not measured", figure->number);
     mmc_text_add(&part->body, "<p class=\"warn\">");
@@ -235,7 +241,9 @@ static mmc_status draw_figure(report *r, const mmc_figure *figure) {
             for (size_t m = 0; figure->metrics[m]; m++)
                 MMC_TRY(draw_pair(r, figure, figure->splits[s], figure->metrics[m], &any));
     }
-    return any || !mmc_run_asked(&r->view, figure->suite) ? MMC_OK : tell_absent(r, figure);
+    const char *chosen = mmc_run_text(&r->view, "arch"); /* in place of the suites' own */
+    bool left_out = figure->one_of_networks && *chosen && !mmc_same_text(chosen, figure->arch);
+    return any || left_out || !mmc_run_asked(&r->view, figure->suite) ? MMC_OK : tell_absent(r, figure);
 }
 
 /* ---- sheets -------------------------------------------------------------------------------------------------------

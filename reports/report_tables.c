@@ -149,20 +149,58 @@ static void cell_average(mmc_table *table, const mmc_average *a, double scale, i
 /* ---- models at the ends -------------------------------------------------------------------------------------------
  */
 
-static void models_row(mmc_table *out, const mmc_selection *rows, const group *g, bool cue_model) {
+/* The model at t = 0 or 1 of the paths of a group. */
+static void models_row(mmc_table *out, const mmc_selection *rows, const group *g, const char *name, double t,
+                       bool with_cue) {
     mmc_table_row(out);
-    mmc_table_cell(out, cue_model ? "θ_C" : "θ_NC");
+    mmc_table_cell(out, name);
     mmc_table_cell(out, g->arch ? mmc_figure_arch_name(g->arch) : "–");
     mmc_table_cell(out, or_dash(g->dataset));
     mmc_table_cell(out, or_dash(g->split));
-    if (cue_model)
+    if (with_cue)
         cell_cue(out, g->cue);
     else
         mmc_table_cell(out, "no cue");
     for (size_t s = 0; s < MMC_FIGURE_PANELS; s++) {
-        mmc_average a = average_of(rows, g, "accuracy", mmc_figure_sets[s].name, cue_model ? 0 : 1);
+        mmc_average a = average_of(rows, g, "accuracy", mmc_figure_sets[s].name, t);
         cell_average(out, &a, 100, 1);
     }
+}
+
+/* theta_C of every cue proportion, then theta_NC, of each network, data set and split. */
+static mmc_status models_of_linear(mmc_table *out, const mmc_run_view *view) {
+    mmc_selection rows;
+    MMC_TRY(mmc_select(&rows, &view->records, &(mmc_query){.metric = "accuracy", .item = "linear", .cue = NAN}));
+    group *groups = NULL;
+    size_t count = 0;
+    mmc_status status = find_groups(&groups, &count, &rows);
+    for (size_t i = 0; status == MMC_OK && i < count; i++) {
+        models_row(out, &rows, &groups[i], "θ_C", 0, true);
+        bool last = i + 1 == count || compare_texts(groups[i].arch, groups[i + 1].arch) ||
+                    compare_texts(groups[i].dataset, groups[i + 1].dataset) ||
+                    compare_texts(groups[i].split, groups[i + 1].split);
+        if (last)
+            models_row(out, &rows, &groups[i], "θ_NC", 1, false);
+    }
+    free(groups);
+    mmc_selection_close(&rows);
+    return status;
+}
+
+/* theta_FT of one rate. */
+static mmc_status models_of_fine_tuning(mmc_table *out, const mmc_run_view *view, const mmc_figure_curve *curve) {
+    mmc_selection rows;
+    MMC_TRY(mmc_select(&rows, &view->records, &(mmc_query){.metric = "accuracy", .item = curve->item, .cue = NAN}));
+    group *groups = NULL;
+    size_t count = 0;
+    mmc_status status = find_groups(&groups, &count, &rows);
+    char name[64];
+    snprintf(name, sizeof name, "θ_FT, %s", curve->label);
+    for (size_t i = 0; status == MMC_OK && i < count; i++)
+        models_row(out, &rows, &groups[i], name, 1, true);
+    free(groups);
+    mmc_selection_close(&rows);
+    return status;
 }
 
 mmc_status mmc_report_models(mmc_table *out, const mmc_run_view *view) {
@@ -174,22 +212,9 @@ mmc_status mmc_report_models(mmc_table *out, const mmc_run_view *view) {
     mmc_table_column(out, "trained with p", NULL, MMC_CELL_NUMBER);
     for (size_t s = 0; s < MMC_FIGURE_PANELS; s++)
         mmc_table_column(out, mmc_figure_sets[s].name, "accuracy, %", MMC_CELL_NUMBER);
-    mmc_query query = {.metric = "accuracy", .item = "linear", .cue = NAN};
-    mmc_selection rows;
-    MMC_TRY(mmc_select(&rows, &view->records, &query));
-    group *groups = NULL;
-    size_t count = 0;
-    mmc_status status = find_groups(&groups, &count, &rows);
-    for (size_t i = 0; status == MMC_OK && i < count; i++) {
-        models_row(out, &rows, &groups[i], true);
-        bool last = i + 1 == count || compare_texts(groups[i].arch, groups[i + 1].arch) ||
-                    compare_texts(groups[i].dataset, groups[i + 1].dataset) ||
-                    compare_texts(groups[i].split, groups[i + 1].split);
-        if (last)
-            models_row(out, &rows, &groups[i], false);
-    }
-    free(groups);
-    mmc_selection_close(&rows);
+    mmc_status status = models_of_linear(out, view);
+    for (const mmc_figure_curve *c = mmc_figure_fine_tuning; status == MMC_OK && c->item; c++)
+        status = models_of_fine_tuning(out, view, c);
     return status == MMC_OK ? close_on_failure(out) : (mmc_table_close(out), status);
 }
 
@@ -298,10 +323,8 @@ static const char *work_name(const char *item) {
         return "training";
     if (mmc_same_text(item, "midpoint"))
         return "training of a bend";
-    for (const mmc_figure_curve *c = mmc_figure_paths; c->item; c++)
-        if (mmc_same_text(item, c->item))
-            return c->name;
-    return or_dash(item);
+    const mmc_figure_curve *path = mmc_figure_path_find(item);
+    return path ? path->name : or_dash(item);
 }
 
 mmc_status mmc_report_speed(mmc_table *out, const mmc_run_view *view) {

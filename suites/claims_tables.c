@@ -13,7 +13,7 @@ static const double chances_needed = 2;
 
 static const char *const table1_methods[] = {"ft-medium", "ft-small", "llrt", "lpft", "cbft", NULL};
 static const char *const table3_methods[] = {"cbft", "cbft-no-barrier", "cbft-no-invariance", NULL};
-static const char *const table4_methods[] = {"scratch-clean", "cbft", NULL};
+static const char *const table4_methods[] = {"cbft", "scratch-clean", NULL};
 
 /* --- the accuracies of a method ----------------------------------------------------------------------------------- */
 

@@ -67,7 +67,18 @@ static mmc_status choose_scale(mmc_scale *out, const mmc_run_request *r) {
     return MMC_OK;
 }
 
+/* Whether what decides the values is the same. */
+static bool same_protocol(const mmc_scale *a, const mmc_scale *b) {
+    const char *schedules[2] = {a->scratch.schedule ? a->scratch.schedule : "",
+                                b->scratch.schedule ? b->scratch.schedule : ""};
+    return a->width == b->width && a->scratch.epochs == b->scratch.epochs && a->scratch.batch == b->scratch.batch &&
+           a->scratch.lr == b->scratch.lr && strcmp(schedules[0], schedules[1]) == 0 && a->points == b->points &&
+           a->bn == b->bn && a->bn_batch == b->bn_batch && a->limit_train == b->limit_train &&
+           a->limit_test == b->limit_test;
+}
+
 static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
+    const mmc_scale named = *c;
     if (r->width)
         c->width = r->width;
     if (r->epochs)
@@ -100,6 +111,7 @@ static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
         return mmc_fail(MMC_ERR_RANGE, "--width %d: give %d to %d", c->width, MMC_WIDTH_MIN, MMC_WIDTH_MAX);
     if (c->points < 2)
         return mmc_fail(MMC_ERR_RANGE, "--points %d: both ends are points; give 2 or more", c->points);
+    c->reduced = c->reduced || !same_protocol(c, &named); /* no longer the paper's: not to be set beside it */
     return MMC_OK;
 }
 

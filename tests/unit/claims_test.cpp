@@ -1,5 +1,6 @@
 // Claims over synthetic records: each one where it holds, fails and cannot be decided.
 #include "suites/claims.h"
+#include "suites/settings.h"
 
 #include <gtest/gtest.h>
 
@@ -167,8 +168,10 @@ TEST(Suites, TablesAreWhole) {
     for (size_t i = 0; i < count; i++) {
         const mmc_suite *s = suites[i];
         EXPECT_EQ(mmc_suite_find(s->name), s);
-        EXPECT_EQ(s->kind == MMC_SUITE_SHEET, s->archs[0] == nullptr) << s->name;
-        EXPECT_EQ(s->kind == MMC_SUITE_PATHS || s->kind == MMC_SUITE_METHODS, s->claims != nullptr) << s->name;
+        bool networks = s->kind == MMC_SUITE_PATHS || s->kind == MMC_SUITE_METHODS || s->kind == MMC_SUITE_CURVES;
+        EXPECT_EQ(networks, s->archs[0] != nullptr) << s->name;
+        bool pictures = s->kind == MMC_SUITE_CURVES || s->kind == MMC_SUITE_SHEET || s->kind == MMC_SUITE_SMALL_MAP;
+        EXPECT_EQ(pictures, s->claims == nullptr) << s->name;
         EXPECT_EQ(s->kind == MMC_SUITE_PATHS, s->curves[0].item != nullptr) << s->name;
         EXPECT_TRUE(s->test || s->train) << s->name;
         for (const char *const *d = s->datasets; *d; d++) {
@@ -186,6 +189,20 @@ TEST(Suites, TablesAreWhole) {
     }
     EXPECT_EQ(mmc_suite_find("fig99"), nullptr);
     EXPECT_EQ(mmc_scale_find("huge"), nullptr);
+}
+
+TEST(Settings, ThePapersScaleWithAnotherProtocolIsReduced) {
+    mmc_run_request request = mmc_run_request_defaults();
+    request.scale = "paper";
+    mmc_plan_settings settings;
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_FALSE(settings.scale.reduced);
+    request.width = 64; // what it is
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_FALSE(settings.scale.reduced);
+    request.limit_train = 1000;
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_TRUE(settings.scale.reduced);
 }
 
 } // namespace

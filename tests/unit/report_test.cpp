@@ -343,6 +343,65 @@ TEST_F(Report, TheCsvHoldsWhatIsDrawn) {
     mmc_run_view_close(&view);
 }
 
+TEST_F(Report, FiguresOfFineTuningAndTheMirroredLossAreDrawnFromTheirRows) {
+    config();
+    mmc_record_writer *w = nullptr;
+    ASSERT_EQ(mmc_record_writer_open(&w, folder.c_str(), 0), MMC_OK);
+    for (const char *item : {"ft-0.001", "ft-0.1", "ft-0.1-permuted", "linear"})
+        for (const char *set : {"NC", "C", "RC", "RI"})
+            for (double t : {0., .5, 1.})
+                for (const char *metric : {"accuracy", "loss"}) {
+                    mmc_record r = base(item, metric, t == .5 ? .3 : .8);
+                    r.set = set;
+                    r.split = "test";
+                    r.t = t;
+                    r.cue = .9;
+                    ASSERT_EQ(mmc_record_append(w, &r), MMC_OK);
+                }
+    mmc_record_writer_close(w);
+    mmc_run_view view;
+    ASSERT_EQ(mmc_run_view_open(&view, folder.c_str()), MMC_OK) << mmc_error_message();
+    struct {
+        const char *id;
+        size_t rows, columns;
+        std::string script, caption;
+    } const expected[] = {
+        {"fig5-resnet18", 1, 4, "{/:Italic θ}_{FT}", "neurons matched, on C: at its lowest 50.0 points"},
+        {"fig6", 1, 2, "set xrange [1.03:-.03]", "(left, <i>t</i> = 1)"},
+        {"fig20-resnet18", 2, 4, "set xrange [-.03:1.03]", "fine-tuned on images without cue"},
+        {"fig26-resnet18", 2, 4, "loss (nats)", "Test loss of ResNet-18"}};
+    size_t found = 0;
+    std::set<std::string> ids;
+    for (size_t i = 0; i < mmc_figure_count; i++)
+        for (const char *const *split = mmc_figures[i].splits; *split; split++)
+            for (const char *const *metric = mmc_figures[i].metrics; *metric; metric++) {
+                mmc_drawing d;
+                if (mmc_figures[i].kind != MMC_FIGURE_PATH)
+                    continue;
+                ASSERT_EQ(mmc_drawing_collect(&d, &view, &mmc_figures[i], *split, *metric), MMC_OK);
+                EXPECT_TRUE(ids.insert(d.id).second) << "twice: " << d.id;
+                EXPECT_TRUE(!d.measured || std::string(mmc_figures[i].arch) == "resnet18") << d.id;
+                mmc_text script = {}, caption = {};
+                for (const auto &e : expected)
+                    if (std::string(e.id) == d.id) {
+                        found++;
+                        EXPECT_EQ(d.rows, e.rows) << d.id;
+                        EXPECT_EQ(d.columns, e.columns) << d.id;
+                        EXPECT_EQ(mmc_drawing_script(&d, &script), MMC_OK);
+                        EXPECT_EQ(mmc_drawing_caption(&d, &caption), MMC_OK);
+                        EXPECT_NE(std::string(mmc_text_string(&script)).find(e.script), std::string::npos) << d.id;
+                        EXPECT_NE(std::string(mmc_text_string(&caption)).find(e.caption), std::string::npos)
+                            << mmc_text_string(&caption);
+                    }
+                mmc_text_close(&script);
+                mmc_text_close(&caption);
+                mmc_drawing_close(&d);
+            }
+    EXPECT_EQ(found, 4u);
+    EXPECT_EQ(ids.size(), 1 + 2 + 1 + 24 + 24u);
+    mmc_run_view_close(&view);
+}
+
 TEST_F(Report, ThePapersScaleHasNoReducedBadge) {
     put("config.json", R"({"scale":"paper","reduced":false,"suites":["fig4"]})");
     std::string page = draw();
