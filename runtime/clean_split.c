@@ -44,7 +44,7 @@ cleanup:
 static mmc_status split_disjoint(mmc_clean_split *out, const mmc_split *train, int classes, uint64_t seed) {
     mmc_status status = MMC_OK;
     const size_t count = (size_t)train->count;
-    int32_t *order = malloc(count * sizeof *order);
+    int32_t *order = calloc(count, sizeof *order);
     uint8_t *clean = calloc(count, 1);
     if (!order || !clean) {
         status = mmc_fail(MMC_ERR_MEMORY, "out of memory: the clean split of %zu images", count);

@@ -39,7 +39,7 @@ cleanup:
     return status;
 }
 
-static mmc_status open(frozen *f, const mmc_frozen_pass *pass, const float *state) {
+static mmc_status frozen_open(frozen *f, const mmc_frozen_pass *pass, const float *state) {
     const double zero[2] = {0, 0};
     f->batch = mmc_evaluator_batch(pass->be, pass->count < BATCH ? (int)pass->count : BATCH);
     MMC_TRY(place_samples(f, pass));
@@ -50,7 +50,7 @@ static mmc_status open(frozen *f, const mmc_frozen_pass *pass, const float *stat
     return mmc_network_load(f->net, f->state, 1);
 }
 
-static void close(frozen *f, mmc_backend *be) {
+static void frozen_close(frozen *f, mmc_backend *be) {
     mmc_network_free(f->net);
     be->memory->free(be, f->samples);
     be->memory->free(be, f->labels);
@@ -79,7 +79,7 @@ mmc_status mmc_frozen_run(const mmc_frozen_pass *pass, const float *state, float
     mmc_status status = MMC_OK;
     double tally[2];
     frozen f = {0};
-    MMC_GOTO(cleanup, open(&f, pass, state));
+    MMC_GOTO(cleanup, frozen_open(&f, pass, state));
     for (int32_t first = 0; first < pass->count; first += f.batch)
         MMC_GOTO(cleanup, run_batch(&f, pass, first, representation));
     MMC_GOTO(cleanup, pass->be->memory->download(pass->be, tally, f.tally, sizeof tally));
@@ -93,6 +93,6 @@ mmc_status mmc_frozen_run(const mmc_frozen_pass *pass, const float *state, float
     if (score)
         *score = (mmc_score){.accuracy = tally[1] / pass->count, .loss = tally[0] / pass->count, .n = pass->count};
 cleanup:
-    close(&f, pass->be);
+    frozen_close(&f, pass->be);
     return status;
 }
