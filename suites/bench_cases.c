@@ -180,6 +180,10 @@ static void add_head(builder *b) {
     loss.gradient = true;
     loss.bytes = (8 * k + 4) * n;
     add(b, loss, "training");
+    add(b,
+        (mmc_bench_case){
+            .op = MMC_BENCH_MIRROR, .shape = {.n = scope->batch}, .sets = 1, .flop = n * k, .bytes = 8 * n * k},
+        "training");
 }
 
 static void add_vectors(builder *b) {
@@ -360,6 +364,7 @@ void mmc_bench_case_shape(char *out, size_t size, const mmc_bench_case *c) {
         snprintf(out, size, "%dx%zux%zu", c->sets, c->count, c->count);
         return;
     case MMC_BENCH_LOSS:
+    case MMC_BENCH_MIRROR:
         snprintf(out, size, "%dx%d%s", s->n, c->classes, c->gradient ? " +gradient" : "");
         return;
     case MMC_BENCH_INTERPOLATE:

@@ -35,6 +35,7 @@ extern "C" {
     X(HEAD, "head", "linear layer", "every network")                                                                   \
     X(HEAD_BACKWARD, "head_backward", "its gradients", "every training")                                               \
     X(LOSS, "loss", "softmax cross-entropy with the count of correct answers", "every accuracy and loss")              \
+    X(MIRROR, "mirror", "gradient of a loss mirrored at one (the barrier step)", "CBFT")                               \
     X(INTERPOLATE, "interpolate", "weights of the points of a path", "Figures 4, 14-19")                               \
     X(SGD, "sgd", "step of the optimiser over all parameters", "every training")                                       \
     X(RUNNING, "running", "running statistics", "every training")                                                      \

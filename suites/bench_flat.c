@@ -90,6 +90,24 @@ static mmc_status prepare_loss(mmc_bench_operation *op) {
     return MMC_OK;
 }
 
+static mmc_status run_mirror(mmc_bench_operation *op) {
+    const size_t elements = (size_t)op->c.shape.n * (size_t)op->c.classes;
+    return op->be->flat->mirror(op->be->queue, op->a, elements, op->sums, op->c.shape.n, op->sums + 2);
+}
+
+/* A mean loss of one half and a factor of one: every run turns the sign, so that the size of the gradient stays. */
+static mmc_status prepare_mirror(mmc_bench_operation *op) {
+    const double values[] = {0.5 * op->c.shape.n, 0, 1}; /* sum of losses, correct answers, factor */
+    const size_t elements = (size_t)op->c.shape.n * (size_t)op->c.classes;
+    void *sums;
+    MMC_TRY(mmc_bench_upload(op, &sums, values, sizeof values));
+    MMC_TRY(mmc_bench_floats(op, &op->a, elements, STREAM_GRADIENT, -1, 1));
+    op->sums = sums;
+    op->run = run_mirror;
+    mmc_bench_output_add(op, (mmc_bench_output){.data = op->a, .count = elements});
+    return MMC_OK;
+}
+
 static mmc_status run_interpolate(mmc_bench_operation *op) {
     return op->be->flat->interpolate(op->be->queue, op->a, op->c.count, op->c.sets, op->end, op->c.ends,
                                      op->coefficient, op->c.count);
@@ -199,6 +217,8 @@ mmc_status mmc_bench_prepare_flat(mmc_bench_operation *op) {
         return prepare_head_backward(op);
     case MMC_BENCH_LOSS:
         return prepare_loss(op);
+    case MMC_BENCH_MIRROR:
+        return prepare_mirror(op);
     case MMC_BENCH_INTERPOLATE:
         return prepare_interpolate(op);
     case MMC_BENCH_SGD:
