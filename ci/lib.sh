@@ -68,6 +68,17 @@ mmc_build() {
     }
 }
 
+# mmc_clang_tool NAME: the command of clang's tool whose verdict counts, nothing where it is not installed. Layout and lint
+# differ from release to release: only this one's are the project's.
+MMC_CLANG_RELEASE=14
+mmc_clang_tool() {
+    if command -v "$1-$MMC_CLANG_RELEASE" >/dev/null; then
+        echo "$1-$MMC_CLANG_RELEASE"
+    elif "$1" --version 2>/dev/null | grep "version $MMC_CLANG_RELEASE\." >/dev/null; then
+        echo "$1"
+    fi
+}
+
 # Source files by git, or by name where this is no checkout: mmc_sources PATTERN...
 mmc_sources() {
     cd "$MMC_ROOT"

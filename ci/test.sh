@@ -111,6 +111,9 @@ echo
 say "summary of ci/test.sh"
 printf '%s\n' "${summary[@]}"
 [ -n "$nvcc" ] || echo "cuda     skipped: no nvcc in PATH, CUDA_HOME or /usr/local/cuda; the CUDA backend was not compiled by it"
+for tool in clang-format clang-tidy; do
+    [ -n "$(mmc_clang_tool $tool)" ] || echo "$tool skipped: release $MMC_CLANG_RELEASE is not installed, and another's verdict is not the project's"
+done
 for file in "$results"/*.xml; do
     [ -e "$file" ] || continue
     read -r p f s < <(awk '/<testcase /{ n["run"] += /status="run"/; n["fail"] += /status="fail"/; n["skip"] += /status="(notrun|disabled)"/ }

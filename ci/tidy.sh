@@ -5,6 +5,11 @@
 #     tidy.sh [FILE...]
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$MMC_ROOT"
+tool=$(mmc_clang_tool clang-tidy)
+[ -n "$tool" ] || {
+    echo "tidy: left out, clang-tidy $MMC_CLANG_RELEASE is not installed"
+    exit 0
+}
 database=${MMC_TIDY_BUILD:-build/clang}
 [ -e "$database/compile_commands.json" ] || die "$database/compile_commands.json is missing: configure it first (cmake --preset clang)"
 stamps=build/tidy
@@ -16,7 +21,7 @@ else
 fi
 
 # One hash over all that could change a verdict besides the file itself: cheap, and never stale.
-common=$({ clang-tidy --version; cat .clang-tidy ci/analyzer.h; mmc_sources '*.h' '*.inc' | xargs sha256sum; } | sha256sum | cut -c 1-64)
+common=$({ "$tool" --version; cat .clang-tidy ci/analyzer.h; mmc_sources '*.h' '*.inc' | xargs sha256sum; } | sha256sum | cut -c 1-64)
 
 tidy_one() {
     local file=$1 stamp known=(--extra-arg=-include --extra-arg=runtime/status.h --extra-arg=-include --extra-arg=ci/analyzer.h --extra-arg=-I.)
@@ -25,13 +30,13 @@ tidy_one() {
     [ -e "$stamp" ] && return 0
     # A file that this build leaves out (absent.c) has no flags of its own: it is checked with the project's.
     if grep -qF "\"file\": \"$PWD/$file\"" "$database/compile_commands.json"; then
-        clang-tidy --quiet -p "$database" "${known[@]}" "$file" 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
+        "$tool" --quiet -p "$database" "${known[@]}" "$file" 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
     else
-        clang-tidy --quiet "${known[@]}" "$file" -- -std=c17 -I. -fopenmp 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
+        "$tool" --quiet "${known[@]}" "$file" -- -std=c17 -I. -fopenmp 2>/dev/null || { echo "tidy: $file" >&2; return 1; }
     fi
     touch "$stamp"
 }
 export -f tidy_one
-export stamps common database
+export stamps common database tool
 printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$MMC_JOBS" bash -c 'tidy_one "$0"' || die "clang-tidy has complaints (see above)"
 echo "tidy: ${#files[@]} files"
