@@ -30,44 +30,64 @@ std::map<std::string, double> values(const std::string &directory) {
     return out;
 }
 
-} // namespace
-
-TEST(DeviceRun, RecordsAreThoseOfTheCpu) {
+class DeviceRun : public ::testing::Test {
+  protected:
     TemporaryFolder folder;
     const std::string data = toyData(folder), on_cpu = folder.path("cpu"), on_device = folder.path("cuda");
-    static const char *const suites[] = {"fig4"};
-    char page[4096];
-    mmc_backend *be = nullptr;
+    mmc_scale scale = toyScale();
     mmc_run_request request = toyRequest(data, on_device);
-    request.suites = suites;
-    request.suite_count = 1;
-    request.arch = "vgg13";
-    request.epochs = 1;
-    request.points = 3;
-    request.lr = 0.01;
-    request.limit_train = 32;
-    request.limit_test = 20;
-    request.batch = 16;
-    request.backend.backend = "cuda";
-    request.backend.precision = "fp32";
-    if (mmc_backend_open(&be, &request.backend) == MMC_ERR_MISSING)
-        GTEST_SKIP() << mmc_error_message();
-    ASSERT_NE(be, nullptr) << mmc_error_message();
-    mmc_backend_close(be);
-    ASSERT_EQ(mmc_run(&request, page, sizeof page), MMC_OK) << mmc_error_message();
-    request.backend.backend = "cpu";
-    request.out = on_cpu.c_str();
-    ASSERT_EQ(mmc_run(&request, page, sizeof page), MMC_OK) << mmc_error_message();
+    std::map<std::string, double> expected, computed;
 
-    const std::map<std::string, double> expected = values(on_cpu), computed = values(on_device);
-    EXPECT_GT(expected.size(), 40u);
-    ASSERT_EQ(computed.size(), expected.size());
-    for (const auto &[key, value] : expected) {
-        ASSERT_TRUE(computed.count(key)) << key;
-        const double got = computed.at(key);
-        EXPECT_EQ(std::isnan(got), std::isnan(value)) << key;
-        const bool counted = key.find(" accuracy ") != std::string::npos || key.find(" dip ") != std::string::npos;
-        if (!std::isnan(value)) // one image of 20 may stand on the edge
-            EXPECT_NEAR(got, value, counted ? 0.051 : 5e-3 * (1 + std::fabs(value))) << key;
+    void SetUp() override {
+        mmc_backend *be = nullptr;
+        request.backend.backend = "cuda";
+        request.backend.precision = "fp32";
+        if (mmc_backend_open(&be, &request.backend) == MMC_ERR_MISSING)
+            GTEST_SKIP() << mmc_error_message();
+        ASSERT_NE(be, nullptr) << mmc_error_message();
+        mmc_backend_close(be);
+        scale.table_seeds = 1;
+        scale.scratch = scale.midpoint = scale.fine_tune = scale.pretrain = {1, 16, .01, nullptr};
+        scale.methods.epochs = scale.methods.head_epochs = scale.methods.scratch_epochs = 1;
+        scale.limit_train = 32;
+        scale.limit_test = 20;
+        scale.methods.clean = 20;
+        request.scale_given = &scale;
+        request.arch = "vgg13";
     }
+    void runOnBoth(const char *suite) {
+        char page[4096];
+        request.suites = &suite;
+        request.suite_count = 1;
+        ASSERT_EQ(mmc_run(&request, page, sizeof page), MMC_OK) << mmc_error_message();
+        request.backend.backend = "cpu";
+        request.out = on_cpu.c_str();
+        ASSERT_EQ(mmc_run(&request, page, sizeof page), MMC_OK) << mmc_error_message();
+        expected = values(on_cpu);
+        computed = values(on_device);
+        ASSERT_EQ(computed.size(), expected.size());
+        for (const auto &[key, value] : expected) {
+            ASSERT_TRUE(computed.count(key)) << key;
+            const double got = computed.at(key);
+            EXPECT_EQ(std::isnan(got), std::isnan(value)) << key;
+            const bool counted = key.find(" accuracy ") != std::string::npos || key.find(" dip ") != std::string::npos;
+            if (!std::isnan(value)) // one image of 20 may stand on the edge
+                EXPECT_NEAR(got, value, counted ? 0.051 : 5e-3 * (1 + std::fabs(value))) << key;
+        }
+    }
+};
+
+} // namespace
+
+TEST_F(DeviceRun, RecordsAreThoseOfTheCpu) {
+    runOnBoth("fig4");
+    EXPECT_GT(expected.size(), 40u);
+}
+
+TEST_F(DeviceRun, TablesAreThoseOfTheCpu) {
+    static const char *const filters[] = {"pretrained", "cbft", "llrt"};
+    request.filters = filters;
+    request.filter_count = 3;
+    runOnBoth("table1");
+    EXPECT_EQ(computed.count("table1 cbft accuracy nan RI test 0.6"), 1u);
 }
