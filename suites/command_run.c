@@ -122,6 +122,13 @@ static void fill_request(mmc_run_request *request, const mmc_options *options, m
     if (mmc_option_given(options, MMC_OPTION_LR))
         request->lr = options->lr;
     request->schedule = options->schedule;
+    if (mmc_option_given(options, MMC_OPTION_CLEAN))
+        request->clean = options->clean;
+    request->clean_split_authors = options->clean_split == 1;
+    request->cosine_authors = options->cosine == 1;
+    request->cbft_schedule_authors = options->cbft_schedule == 1;
+    request->barrier_t_authors = options->barrier_t == 1;
+    request->invariance_plain = options->invariance == 1;
     if (mmc_option_given(options, MMC_OPTION_POINTS))
         request->points = options->points;
     if (mmc_option_given(options, MMC_OPTION_BN_BATCH))

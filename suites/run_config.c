@@ -166,6 +166,14 @@ static json_t *datasets(const mmc_run_data *data) {
     return list;
 }
 
+/* The paper's data sets have 50,000 and 10,000 images. */
+static bool data_partial(const mmc_run_data *data) {
+    for (int k = 0; k < MMC_DATASET_COUNT; k++)
+        if (data->open[k] && (data->sets[k].train.count < 50000 || data->sets[k].test.count < 10000))
+            return true;
+    return false;
+}
+
 static json_t *suite_names(const mmc_plan_settings *s) {
     json_t *list = json_array();
     for (int i = 0; i < s->suite_count; i++)
@@ -188,7 +196,7 @@ static json_t *resolved(const mmc_plan_settings *s, const mmc_backend *be, const
     put(&o, "program", json_string("mmcbench"));
     put(&o, "version", json_string(version->version));
     put(&o, "scale", json_string(s->scale.name));
-    put(&o, "reduced", json_boolean(s->scale.reduced));
+    put(&o, "reduced", json_boolean(s->scale.reduced || data_partial(data)));
     put(&o, "suites", suite_names(s));
     put(&o, "filters", filter_texts(s));
     put(&o, "seed", json_integer((json_int_t)s->seed));

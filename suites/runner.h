@@ -67,11 +67,15 @@ typedef struct mmc_run_request {
     const char *out;              /* run directory; NULL: mmcbench-runs/SCALE-UTC below the current folder */
     const char *data;             /* --data; NULL: none given */
     const char *arch, *dataset;   /* in place of every suite's own */
-    int width, epochs, batch;     /* epochs, batch: of training from scratch */
-    double lr;                    /* of training from scratch */
-    const char *schedule;         /* of training from scratch, "step:40,80:0.1" ... */
-    int points, bn_batch;         /* of paths */
-    const char *bn;               /* "momentum", "pooled" */
+    int width;
+    int epochs, batch;    /* of theta_NC, theta_C, theta_FT and pre-training, which share a schedule */
+    double lr;            /* of them, but not of theta_FT */
+    const char *schedule; /* of them, "step:40,80:0.1" ... */
+    int32_t clean;        /* clean samples of the methods */
+    /* Where the paper and the authors' program differ (SPEC 3); false: the scale's. */
+    bool clean_split_authors, cosine_authors, cbft_schedule_authors, barrier_t_authors, invariance_plain;
+    int points, bn_batch; /* of paths */
+    const char *bn;       /* "momentum", "pooled" */
     int32_t limit_train, limit_test;
     double cues[MMC_RUN_CUES_MAX]; /* cue proportions in place of the scale's; cue_count 0: the scale's */
     int cue_count;

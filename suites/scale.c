@@ -38,7 +38,8 @@ static const mmc_scale quick = {
 
 static const mmc_scale nightly = {
     .name = "nightly",
-    .about = "under an hour on one GPU: half the width, all the data, a fifth of the epochs, three cue proportions",
+    .about =
+        "planned for an hour on one GPU: half the width, all the data, a fifth of the epochs, some cue proportions",
     .reduced = true,
     .width = 32,
     .seeds = 1,
@@ -56,7 +57,8 @@ static const mmc_scale nightly = {
     .bn_batch = 128,
     .bn_images = 10240,
     .stand_in = {"cifar10-box", "fashion-box"},
-    .suites = {"table5", "fig4", "fig7", "fig11", "fig12", "fig13", "fig15"},
+    .suites = {"table1", "table2", "table3", "table4", "table5", "fig4", "fig5", "fig6", "fig7", "fig11", "fig12",
+               "fig13", "fig15", "fig20", "fig23"},
     .datasets = {"cifar10-box"},
     .small = MMC_SMALL_DEFAULTS,
     .small_seeds = 5,

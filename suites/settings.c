@@ -67,31 +67,53 @@ static mmc_status choose_scale(mmc_scale *out, const mmc_run_request *r) {
     return MMC_OK;
 }
 
-/* Whether what decides the values is the same. */
+/* Epochs, batch, rate and steps are those of SPEC 3's one schedule, which theta_NC, theta_C, theta_FT and the
+ * pre-trained models share; a fine-tuning figure keeps its rates. */
+static mmc_status override_training(mmc_scale *c, const mmc_run_request *r) {
+    mmc_scale_training *const trainings[] = {&c->scratch, &c->pretrain, &c->fine_tune};
+    mmc_schedule parsed;
+    if (r->schedule)
+        MMC_TRY(mmc_schedule_parse(&parsed, r->schedule));
+    for (int i = 0; i < 3; i++) {
+        mmc_scale_training *t = trainings[i];
+        t->epochs = r->epochs ? r->epochs : t->epochs;
+        t->batch = r->batch ? r->batch : t->batch;
+        t->schedule = r->schedule ? r->schedule : t->schedule;
+        if (!isnan(r->lr) && t != &c->fine_tune)
+            t->lr = r->lr;
+    }
+    return MMC_OK;
+}
+
+static void override_methods(mmc_scale_methods *m, const mmc_run_request *r) {
+    if (r->clean)
+        m->clean = r->clean;
+    m->clean_split_authors |= r->clean_split_authors;
+    m->cosine_authors |= r->cosine_authors;
+    m->cbft_schedule_authors |= r->cbft_schedule_authors;
+    m->barrier_t_authors |= r->barrier_t_authors;
+    m->invariance_plain |= r->invariance_plain;
+}
+
+static bool same_training(const mmc_scale_training *a, const mmc_scale_training *b) {
+    return a->epochs == b->epochs && a->batch == b->batch && a->lr == b->lr &&
+           strcmp(a->schedule ? a->schedule : "", b->schedule ? b->schedule : "") == 0;
+}
+
+/* Whether what decides the values is the same; the authors' ways are named beside the values instead. */
 static bool same_protocol(const mmc_scale *a, const mmc_scale *b) {
-    const char *schedules[2] = {a->scratch.schedule ? a->scratch.schedule : "",
-                                b->scratch.schedule ? b->scratch.schedule : ""};
-    return a->width == b->width && a->scratch.epochs == b->scratch.epochs && a->scratch.batch == b->scratch.batch &&
-           a->scratch.lr == b->scratch.lr && strcmp(schedules[0], schedules[1]) == 0 && a->points == b->points &&
-           a->bn == b->bn && a->bn_batch == b->bn_batch && a->limit_train == b->limit_train &&
-           a->limit_test == b->limit_test;
+    return a->width == b->width && same_training(&a->scratch, &b->scratch) &&
+           same_training(&a->pretrain, &b->pretrain) && same_training(&a->fine_tune, &b->fine_tune) &&
+           a->methods.clean == b->methods.clean && a->points == b->points && a->bn == b->bn &&
+           a->bn_batch == b->bn_batch && a->limit_train == b->limit_train && a->limit_test == b->limit_test;
 }
 
 static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
     const mmc_scale named = *c;
     if (r->width)
         c->width = r->width;
-    if (r->epochs)
-        c->scratch.epochs = r->epochs;
-    if (r->batch)
-        c->scratch.batch = r->batch;
-    if (!isnan(r->lr))
-        c->scratch.lr = r->lr;
-    if (r->schedule) {
-        mmc_schedule parsed;
-        MMC_TRY(mmc_schedule_parse(&parsed, r->schedule));
-        c->scratch.schedule = r->schedule;
-    }
+    MMC_TRY(override_training(c, r));
+    override_methods(&c->methods, r);
     if (r->points)
         c->points = r->points;
     if (r->bn_batch)

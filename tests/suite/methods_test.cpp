@@ -1,6 +1,7 @@
 // The tables and the figures of fine-tuned models at toy size: which jobs there are, what they share, which rows they
 // leave.
 #include "runtime/finetune.h"
+#include "suites/settings.h"
 #include "tests/suite/toy.h"
 
 #include <gtest/gtest.h>
@@ -148,6 +149,30 @@ TEST_F(Methods, PathsToFineTunedModels) {
     EXPECT_LT(std::fabs(rows.value("ft-0.001", "loss", "NC", 1) - start),
               std::fabs(rows.value("ft-0.1", "loss", "NC", 1) - start));
     EXPECT_EQ(toyLines(out), rows.set.count);
+}
+
+TEST_F(Methods, OptionsReachEveryTrainingOfTheSchedule) {
+    mmc_plan_settings settings = {};
+    request = mmc_run_request_defaults();
+    request.scale = "paper";
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_FALSE(settings.scale.reduced);
+    request.invariance_plain = true;
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_FALSE(settings.scale.reduced); // the paper's own formula
+    EXPECT_TRUE(settings.scale.methods.invariance_plain);
+    request.epochs = 30;
+    request.lr = .05;
+    request.clean = 500;
+    ASSERT_EQ(mmc_run_settings(&settings, &request), MMC_OK) << mmc_error_message();
+    EXPECT_TRUE(settings.scale.reduced);
+    EXPECT_EQ(settings.scale.scratch.epochs, 30);
+    EXPECT_EQ(settings.scale.pretrain.epochs, 30);
+    EXPECT_EQ(settings.scale.fine_tune.epochs, 30);
+    EXPECT_EQ(settings.scale.midpoint.epochs, 15);
+    EXPECT_EQ(settings.scale.methods.epochs, 20);
+    EXPECT_EQ(settings.scale.pretrain.lr, .05);
+    EXPECT_EQ(settings.scale.methods.clean, 500);
 }
 
 TEST_F(Methods, AFailedPreTrainingIsTheReasonOfItsMethods) {
