@@ -90,6 +90,10 @@ TEST_F(Methods, TablesLeaveOneRowASetOfEveryMethodAndSeed) {
         EXPECT_TRUE(std::isnan(r.t));
         EXPECT_TRUE(r.seed == 1 || r.seed == 2);
     }
+    for (const char *claim : {"naive-fine-tuning-keeps-the-cue", "cbft-blind-to-the-cue",
+                              "without-barrier-the-cue-stays", "scratch-below-cbft", "scratch-ignores-the-box"})
+        EXPECT_EQ(rows.count[std::string(claim) + " claim -"], 1) << claim;
+    EXPECT_EQ(rows.count["without-invariance-the-cue-sways claim -"], 0) << "a claim on Dominoes";
     EXPECT_EQ(toyModels(out).size(), 2u * (1 + MMC_METHOD_COUNT));
     EXPECT_EQ(toyLines(out), rows.set.count);
 }
@@ -143,6 +147,9 @@ TEST_F(Methods, PathsToFineTunedModels) {
     EXPECT_EQ(rows.count["ft-0.001-bend-cue loss train"], 2);
     EXPECT_EQ(rows.count["bend-cue loss train"], 2); // of theta_NC's pair
     EXPECT_EQ(rows.count["linear loss test"], 12);
+    EXPECT_EQ(rows.count["similar-nonlinear-mechanistic claim -"], 1);
+    EXPECT_EQ(rows.count["loss-barrier claim -"], 1);
+    EXPECT_EQ(rows.count["small-rate-connected claim -"], 3) << "figures 5, 20 and 23";
     // all pairs begin at the same theta_C; fine-tuning moves it the farther, the higher its rate
     EXPECT_EQ(rows.value("ft-0.001", "loss", "C", 0), rows.value("linear", "loss", "C", 0));
     const double start = rows.value("ft-0.1", "loss", "NC", 0);

@@ -157,6 +157,25 @@ TEST_F(PageTables, TableTwoTurnsVerdictsIntoMarks) {
     EXPECT_TRUE(has(csv, "resnet18,cifar10-box,similar,nonlinear,mode,undecided,yes,not trained,paper\n")) << csv;
 }
 
+TEST_F(PageTables, RowsThatSayNothingAreBorne) {
+    for (const char *metric : {"accuracy", "claim", static_cast<const char *>(nullptr)})
+        for (const char *item : {"cbft-no-barrier", static_cast<const char *>(nullptr)})
+            for (double value : {.5, static_cast<double>(NAN)}) {
+                mmc_record r = mmc_record_empty();
+                r.suite = "table2";
+                r.metric = metric;
+                r.item = item;
+                r.value = value;
+                rows.push_back(r);
+            }
+    fill();
+    EXPECT_STREQ(tables[1].id, "table2");
+    EXPECT_TRUE(has(text(mmc_table_markdown, tables[1].layout), "undecided (paper ✓; no verdict was recorded)"));
+    EXPECT_STREQ(tables[2].id, "table3");
+    EXPECT_EQ(tables[2].layout.row_count, 0u) << "of no network and no data set";
+    EXPECT_EQ(text(mmc_table_csv, tables[2].values).find('\n') + 1, text(mmc_table_csv, tables[2].values).size());
+}
+
 TEST_F(PageTables, ThePapersLinesAreAllThere) {
     EXPECT_EQ(mmc_paper_row_count, 60u + 36u + 3u);
     EXPECT_EQ(mmc_paper_table5_count, 6u);
