@@ -1,7 +1,8 @@
-/* The small model: f(x) = (1/N) a^T relu(W^T [x, bias]), trained by SGD on half the mean squared error.  [SPEC 6]
+/* The small model: f(x) = (1/N) a^T relu(W^T [x, bias]), trained by SGD.  [SPEC 6]
  *
  *     W is (D,N), or (D+1,N) with a bias: its last row multiplies the constant `bias`. a is fixed.
- *     loss = 1/2 mean over the batch of (f - y)^2;   v <- momentum v + dloss/dW;   W <- W - lr v
+ *     loss = 1/2 mean over the batch of (f - y)^2, or the mean of log(1 + e^f) - y f
+ *     v <- momentum v + dloss/dW;   W <- W - lr v
  *
  * T models are trained at once, each on its own samples or all on shared ones. One call walks many batches, so that a
  * device is kept busy and a CPU keeps W in its cache.
@@ -20,9 +21,16 @@
 #include "runtime/status.h"
 #include "runtime/tensor.h"
 
+#include <math.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+typedef enum mmc_mlp_loss {
+    MMC_MLP_SQUARED, /* half the mean squared error */
+    MMC_MLP_LOGISTIC /* cross entropy of sigmoid(f) and y */
+} mmc_mlp_loss;
 
 typedef struct mmc_mlp_shape {
     int sets;           /* T models */
@@ -40,7 +48,8 @@ typedef struct mmc_mlp_train_call {
     int samples, batch; /* samples walked, in batches; the last one may be short */
     const double *lr;   /* (steps) of every batch, host memory, read before `train` returns */
     double momentum;
-    float *w, *v; /* in/out: (T,rows,N) at set_stride */
+    mmc_mlp_loss objective; /* what is minimised */
+    float *w, *v;           /* in/out: (T,rows,N) at set_stride */
     size_t set_stride;
     const float *a;     /* (N) */
     const float *x, *y; /* (T,rows of data,D) at x_stride, (T,rows of data) at y_stride; stride 0: shared */
@@ -50,6 +59,17 @@ typedef struct mmc_mlp_train_call {
     double *loss;    /* out: (T,steps), loss of every batch before its step; NULL: not wanted */
     void *workspace; /* train_workspace_size bytes, aligned to 64 */
 } mmc_mlp_train_call;
+
+/* Loss of one sample, and its derivative by f. */
+static inline double mmc_mlp_sample_loss(mmc_mlp_loss objective, double f, double y) {
+    if (objective == MMC_MLP_LOGISTIC)
+        return fmax(f, 0) + log1p(exp(-fabs(f))) - y * f; /* without overflow */
+    return (f - y) * (f - y) / 2;
+}
+
+static inline double mmc_mlp_residual(mmc_mlp_loss objective, double f, double y) {
+    return (objective == MMC_MLP_LOGISTIC ? 1 / (1 + exp(-f)) : f) - y;
+}
 
 static inline int mmc_mlp_steps(const mmc_mlp_train_call *call) {
     return (call->samples + call->batch - 1) / call->batch;

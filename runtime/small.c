@@ -27,6 +27,55 @@ mmc_small_config mmc_small_defaults(void) {
     return (mmc_small_config)MMC_SMALL_DEFAULTS;
 }
 
+const char *mmc_small_loss_name(mmc_mlp_loss loss) {
+    return loss == MMC_MLP_LOGISTIC ? "logistic" : "squared";
+}
+
+static mmc_status loss_parse(mmc_mlp_loss *out, const char *name) {
+    for (int i = MMC_MLP_SQUARED; i <= MMC_MLP_LOGISTIC; i++)
+        if (strcmp(name, mmc_small_loss_name((mmc_mlp_loss)i)) == 0) {
+            *out = (mmc_mlp_loss)i;
+            return MMC_OK;
+        }
+    return mmc_fail(MMC_ERR_USAGE, "--small loss=%s: the small model's loss is squared or logistic", name);
+}
+
+mmc_status mmc_small_config_set(mmc_small_config *c, const char *assignment) {
+    const struct {
+        const char *name;
+        int *whole;
+        double *number;
+    } values[] = {
+        {"inputs", &c->inputs, NULL}, {"hidden", &c->hidden, NULL},     {"train", &c->train, NULL},
+        {"test", &c->test, NULL},     {"epochs", &c->epochs, NULL},     {"batch", &c->batch, NULL},
+        {"margin", NULL, &c->margin}, {"bias", NULL, &c->bias},         {"start", NULL, &c->start},
+        {"lr", NULL, &c->lr},         {"momentum", NULL, &c->momentum},
+    };
+    const char *equals = strchr(assignment, '=');
+    const size_t length = equals ? (size_t)(equals - assignment) : 0;
+    if (equals && length == strlen("loss") && strncmp(assignment, "loss", length) == 0)
+        return loss_parse(&c->loss, equals + 1);
+    for (size_t i = 0; equals && i < sizeof values / sizeof *values; i++) {
+        if (strlen(values[i].name) != length || strncmp(assignment, values[i].name, length) != 0)
+            continue;
+        char *end;
+        const double value = strtod(equals + 1, &end);
+        if (end == equals + 1 || *end || !isfinite(value) ||
+            (values[i].whole && value != (int)fmax(fmin(value, 1e9), -1)))
+            return mmc_fail(MMC_ERR_RANGE, "--small %s: %s takes %s", assignment, values[i].name,
+                            values[i].whole ? "a whole number" : "a number");
+        if (values[i].whole)
+            *values[i].whole = (int)value;
+        else
+            *values[i].number = value;
+        return MMC_OK;
+    }
+    return mmc_fail(MMC_ERR_USAGE,
+                    "--small %s: give NAME=VALUE with one of inputs, hidden, train, test, margin, bias, start, epochs, "
+                    "batch, lr, momentum, loss",
+                    assignment);
+}
+
 mmc_status mmc_small_config_check(const mmc_small_config *c) {
     const struct {
         const char *name;
@@ -185,6 +234,7 @@ static mmc_status training_open(training *t, mmc_backend *be, const mmc_small_co
                                    .batch = c->batch < c->train ? c->batch : c->train,
                                    .lr = t->lr,
                                    .momentum = c->momentum,
+                                   .objective = c->loss,
                                    .w = t->w,
                                    .v = t->v,
                                    .set_stride = weights,
@@ -278,15 +328,15 @@ cleanup:
 
 /* --- evaluation --------------------------------------------------------------------------------------------------- */
 
-static void score_of(mmc_small_score *out, const float *f, const float *y, int32_t samples) {
-    double squares = 0;
+static void score_of(mmc_small_score *out, const float *f, const float *y, int32_t samples, mmc_mlp_loss objective) {
+    const float threshold = objective == MMC_MLP_LOGISTIC ? 0 : .5f;
+    double loss = 0;
     int64_t right = 0;
     for (int32_t i = 0; i < samples; i++) {
-        const double r = (double)f[i] - (double)y[i];
-        squares += r * r;
-        right += (f[i] > .5f) == (y[i] > .5f);
+        loss += mmc_mlp_sample_loss(objective, (double)f[i], (double)y[i]);
+        right += (f[i] > threshold) == (y[i] > .5f);
     }
-    *out = (mmc_small_score){.loss = squares / samples / 2, .accuracy = (double)right / samples};
+    *out = (mmc_small_score){.loss = loss / samples, .accuracy = (double)right / samples};
 }
 
 /* Device memory of an evaluation. */
@@ -354,7 +404,7 @@ mmc_status mmc_small_evaluate(mmc_small_score *out, mmc_backend *be, const mmc_s
         return mmc_fail(MMC_ERR_MEMORY, "out of memory: outputs of %d small models", count);
     mmc_status status = outputs_fetch(f, fraction, be, config, w, count, data);
     for (int m = 0; status == MMC_OK && m < count; m++)
-        score_of(&out[m], f + (size_t)m * samples, data->y, data->samples);
+        score_of(&out[m], f + (size_t)m * samples, data->y, data->samples, config->loss);
     free(f);
     return status;
 }

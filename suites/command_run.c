@@ -1,5 +1,6 @@
 #include "reports/record.h"
 #include "runtime/path.h"
+#include "runtime/small.h"
 #include "suites/command.h"
 #include "suites/inputs.h"
 #include "suites/interrupt.h"
@@ -143,6 +144,10 @@ static void fill_request(mmc_run_request *request, const mmc_options *options, m
     }
     request->seed_given = mmc_option_given(options, MMC_OPTION_SEED);
     request->seed = options->seed;
+    request->small = options->small.items;
+    request->small_count = (size_t)options->small.count;
+    if (mmc_option_given(options, MMC_OPTION_OUTPUT))
+        request->small_output = mmc_small_output_name((mmc_small_output)options->output);
     request->filters = options->filter.items;
     request->filter_count = (size_t)options->filter.count;
     request->backend = mmc_inputs_backend(options);

@@ -85,6 +85,8 @@ typedef enum mmc_option_id {
     MMC_OPTION_PRECISION,
     MMC_OPTION_THREADS,
     MMC_OPTION_SCALE,
+    MMC_OPTION_SMALL,
+    MMC_OPTION_OUTPUT,
     MMC_OPTION_FILTER,
     MMC_OPTION_TAG,
     MMC_OPTION_OUT,
@@ -188,6 +190,8 @@ typedef struct mmc_options {
     int device, devices;    /* the first, how many */
     int threads;            /* 0: all cores */
     const char *scale;      /* "quick", "nightly", "paper" */
+    mmc_option_list small;  /* NAME=VALUE of the small model */
+    int output;             /* mmc_small_output */
     mmc_option_list filter; /* regular expressions */
     mmc_option_list tag;    /* "key=value" */
     const char *out, *png;

@@ -85,6 +85,8 @@ static const mmc_option_info table[MMC_OPTION_COUNT] = {
     {MMC_OPTION_THREADS, "threads", MMC_OPTION_INTEGER, "N", 1, 1024, NULL, "all cores", COMPUTE | BENCH, AT(threads)},
     {MMC_OPTION_SCALE, "scale", MMC_OPTION_NAME, "quick|nightly|paper", 0, 0, "quick", NULL,
      RUN | TRAIN | FINETUNE | MIDPOINT, AT(scale)},
+    {MMC_OPTION_SMALL, "small", MMC_OPTION_LIST, "NAME=VALUE", 0, 0, NULL, "none", RUN, AT(small)},
+    {MMC_OPTION_OUTPUT, "output", MMC_OPTION_CHOICE, "pm1|ones", 0, 0, "pm1", NULL, RUN, AT(output)},
     {MMC_OPTION_FILTER, "filter", MMC_OPTION_LIST, "REGEX", 0, 0, NULL, "none", RUN, AT(filter)},
     {MMC_OPTION_TAG, "tag", MMC_OPTION_LIST, "key=value", 0, 0, NULL, "none", RUN, AT(tag)},
     {MMC_OPTION_OUT, "out", MMC_OPTION_TEXT, "PATH", 0, 0, NULL,

@@ -81,6 +81,9 @@ typedef struct mmc_run_request {
     int cue_count;
     bool seed_given; /* seed: the first of the scale's seeds, which count up from it */
     uint64_t seed;
+    const char *const *small; /* NAME=VALUE: settings of the small model */
+    size_t small_count;
+    const char *small_output;   /* "pm1", "ones"; NULL: the scale's */
     const char *const *filters; /* regular expressions on job labels; a leading '-' excludes */
     size_t filter_count;
     const char *const *tag_keys, *const *tag_values; /* into every record */

@@ -126,6 +126,11 @@ static mmc_status override_scale(mmc_scale *c, const mmc_run_request *r) {
         c->limit_test = r->limit_test;
     if (r->limit_train || r->limit_test)
         c->other_train = c->other_test = 0; /* what was asked for holds for all data sets */
+    for (size_t i = 0; i < r->small_count; i++)
+        MMC_TRY(mmc_small_config_set(&c->small, r->small[i]));
+    if (r->small_output)
+        MMC_TRY(mmc_small_output_parse(&c->small.output, r->small_output));
+    MMC_TRY(mmc_small_config_check(&c->small));
     if (c->bn == MMC_BN_STORED)
         return mmc_fail(MMC_ERR_USAGE, "--bn stored: running values of points between two models mean nothing; a run "
                                        "accepts momentum or pooled");

@@ -64,10 +64,10 @@ mmc_status mmc_small_job_configure(mmc_job *job, const mmc_plan *plan, const mmc
                                "seed", (json_int_t)job->seed, "seeds", job->seeds, "inputs", c.inputs, "margin",
                                c.margin, "test", (int)c.test);
     json_t *models =
-        json_pack("{s:i,s:i,s:s,s:f,s:f,s:i,s:i,s:f,s:f,s:s,s:s,s:s,s:s}", "hidden", c.hidden, "train", (int)c.train,
-                  "output", mmc_small_output_name(c.output), "bias", c.bias, "start", c.start, "epochs", c.epochs,
-                  "batch", c.batch, "lr", c.lr, "momentum", c.momentum, "arch", MMC_SMALL_ARCH, "backend", be->name,
-                  "provider", be->provider, "precision", be->precision);
+        json_pack("{s:i,s:i,s:s,s:s,s:f,s:f,s:i,s:i,s:f,s:f,s:s,s:s,s:s,s:s}", "hidden", c.hidden, "train",
+                  (int)c.train, "output", mmc_small_output_name(c.output), "loss", mmc_small_loss_name(c.loss), "bias",
+                  c.bias, "start", c.start, "epochs", c.epochs, "batch", c.batch, "lr", c.lr, "momentum", c.momentum,
+                  "arch", MMC_SMALL_ARCH, "backend", be->name, "provider", be->provider, "precision", be->precision);
     bool good = config && models;
     if (good && runs_models(job))
         good = json_object_update(config, models) == 0;
@@ -89,8 +89,9 @@ void mmc_small_config_text(char *out, size_t size, const mmc_small_config *c, in
         snprintf(output, sizeof output, "+1 and -1, bias input %g", c->bias);
     snprintf(out, size,
              "%d inputs, %d hidden units, output weights %s, initial weights up to %g, margin %g, %d train and %d test "
-             "samples, half the mean squared error, %d epochs, batch %d, lr %g cosine, momentum %g, %d seed%s",
-             c->inputs, c->hidden, output, c->start, c->margin, (int)c->train, (int)c->test, c->epochs, c->batch, c->lr,
+             "samples, %s, %d epochs, batch %d, lr %g cosine, momentum %g, %d seed%s",
+             c->inputs, c->hidden, output, c->start, c->margin, (int)c->train, (int)c->test,
+             c->loss == MMC_MLP_LOGISTIC ? "cross entropy" : "half the mean squared error", c->epochs, c->batch, c->lr,
              c->momentum, seeds, seeds == 1 ? "" : "s");
 }
 

@@ -31,6 +31,7 @@ struct mlp_args {
     const int32_t *order;
     size_t order_stride;
     float momentum;
+    mmc_mlp_loss objective;
     double *loss;
     int steps;
     float *share[2], *residual; // (T, slices, batch)
@@ -111,27 +112,30 @@ __device__ __forceinline__ float positive(float v) {
     return v <= 0 ? 0 : v;
 }
 
-// Residuals (f - y) / count of the batch into `residual`, as every block of a model computes them; the loss by slice 0.
+// Residuals dloss/df / count of the batch into `residual`, as every block of a model computes them; the loss by slice
+// 0.
 __device__ __forceinline__ void residuals(const mlp_args &a, const samples &s, int t, int step, const float *share,
-                                          float *residual, double (&squares)[THREADS]) {
+                                          float *residual, double (&losses)[THREADS]) {
     const int thread = threadIdx.x;
     double sum = 0;
     for (int b = thread; b < s.count; b += THREADS) {
         double f = 0;
         for (int slice = 0; slice < a.slices; slice++)
             f += share[(static_cast<size_t>(t) * a.slices + slice) * a.batch + b];
-        const double r = f - a.y[t * a.y_stride + row_of(s, b)];
+        const double y = a.y[t * a.y_stride + row_of(s, b)];
+        const bool logistic = a.objective == MMC_MLP_LOGISTIC;
+        const double r = (logistic ? 1 / (1 + exp(-f)) : f) - y;
         residual[b] = static_cast<float>(r) / static_cast<float>(s.count);
-        sum += r * r;
+        sum += logistic ? fmax(f, 0.0) + log1p(exp(-fabs(f))) - y * f : r * r / 2;
     }
-    squares[thread] = sum;
+    losses[thread] = sum;
     for (int half = THREADS / 2; half > 0; half /= 2) {
         __syncthreads();
         if (thread < half)
-            squares[thread] += squares[thread + half];
+            losses[thread] += losses[thread + half];
     }
     if (thread == 0 && blockIdx.x == 0 && a.loss)
-        a.loss[static_cast<size_t>(t) * a.steps + step] = squares[0] / (2.0 * s.count);
+        a.loss[static_cast<size_t>(t) * a.steps + step] = losses[0] / s.count;
     __syncthreads();
 }
 
@@ -191,14 +195,14 @@ __global__ void __launch_bounds__(THREADS, 2) mlp_step_kernel(mlp_args a, int st
     __shared__ __align__(16) float x_tile[CHUNK][PITCH_SAMPLES];
     __shared__ __align__(16) float x_rows[CHUNK][PITCH_ROWS];
     __shared__ __align__(16) float w_tile[CHUNK][UNITS];
-    __shared__ double squares[THREADS];
+    __shared__ double losses[THREADS];
     const int t = blockIdx.y, lane = threadIdx.x % 32, warp = threadIdx.x / 32, unit = blockIdx.x * UNITS + lane;
     const float scale = unit < a.shape.hidden ? a.a[unit] / static_cast<float>(a.shape.hidden) : 0;
     const size_t own = (static_cast<size_t>(t) * a.slices + blockIdx.x) * a.batch;
     float *w = a.w + t * a.set_stride;
     if (step > 0) {
         const samples s = batch_of(a, t, step - 1, total);
-        residuals(a, s, t, step - 1, a.share[(step - 1) % 2], a.residual + own, squares);
+        residuals(a, s, t, step - 1, a.share[(step - 1) % 2], a.residual + own, losses);
         update(a, s, w, a.v + t * a.set_stride, unit, scale, lr, a.residual + own, a.active + own, x_rows, w_tile);
     }
     if (step == a.steps)
@@ -266,6 +270,7 @@ extern "C" cudaError_t mmc_cuda_mlp_train(const mmc_mlp_train_call *call, cudaSt
     a.a = call->a, a.x = call->x, a.y = call->y, a.x_stride = call->x_stride, a.y_stride = call->y_stride;
     a.order = call->order, a.order_stride = call->order_stride;
     a.momentum = static_cast<float>(call->momentum);
+    a.objective = call->objective;
     a.loss = call->loss;
     a.steps = mmc_mlp_steps(call);
     const size_t array = static_cast<size_t>(call->shape.sets) * a.slices * a.batch;

@@ -245,16 +245,16 @@ static void train_one(own_mlp *m, const mmc_mlp_train_call *call, int t) {
             column_pack(m, b, x + row * (size_t)s->inputs, s->inputs, s->bias);
         }
         forward_train(m, count);
-        double squares = 0;
+        double loss = 0;
         for (int b = 0; b < count; b++) {
             const size_t row = order ? (size_t)order[first + b] : (size_t)(first + b);
-            const double r = lanes_add(m->sums + b * LANES) - (double)y[row];
-            squares += r * r;
-            m->residual[b] = (float)(r / count);
+            const double f = lanes_add(m->sums + b * LANES);
+            loss += mmc_mlp_sample_loss(call->objective, f, (double)y[row]);
+            m->residual[b] = (float)(mmc_mlp_residual(call->objective, f, (double)y[row]) / count);
             strip_pack(m, b, x + row * (size_t)s->inputs, s->inputs, s->bias);
         }
         if (call->loss)
-            call->loss[set * (size_t)steps + (size_t)step] = squares / count / 2;
+            call->loss[set * (size_t)steps + (size_t)step] = loss / count;
         update(m, count, (float)call->momentum, (float)call->lr[step]);
     }
     panels_unpack(call->w + set * call->set_stride, m, m->w, s->hidden);

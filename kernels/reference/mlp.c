@@ -30,21 +30,22 @@ static size_t train_workspace_size(mmc_queue *queue, const mmc_mlp_train_call *c
 static double batch_gradient(double *g, double *h, const mmc_mlp_train_call *call, int t, int first, int count) {
     const mmc_mlp_shape *s = &call->shape;
     const float *w = call->w + (size_t)t * call->set_stride;
-    double squares = 0;
+    double loss = 0;
     memset(g, 0, (size_t)mmc_mlp_rows(s) * s->hidden * sizeof *g);
     for (int b = first; b < first + count; b++) {
         size_t row = call->order ? (size_t)call->order[(size_t)t * call->order_stride + b] : (size_t)b;
         const float *x = call->x + (size_t)t * call->x_stride + row * s->inputs;
         hidden_inputs(h, s, w, x, 0, s->hidden);
-        double r = output(h, call->a, s->hidden) / s->hidden - call->y[(size_t)t * call->y_stride + row];
-        squares += r * r;
+        const double f = output(h, call->a, s->hidden) / s->hidden, y = call->y[(size_t)t * call->y_stride + row];
+        const double r = mmc_mlp_residual(call->objective, f, y);
+        loss += mmc_mlp_sample_loss(call->objective, f, y);
         for (int d = 0; d < mmc_mlp_rows(s); d++) {
             double v = (d < s->inputs ? x[d] : s->bias) * r / count / s->hidden;
             for (int i = 0; i < s->hidden; i++)
                 g[(size_t)d * s->hidden + i] += h[i] > 0 ? v * call->a[i] : 0;
         }
     }
-    return squares / count / 2;
+    return loss / count;
 }
 
 static mmc_status train(mmc_queue *queue, const mmc_mlp_train_call *call) {

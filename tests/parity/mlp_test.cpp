@@ -24,15 +24,14 @@ struct Case {
     mmc_mlp_shape shape;
     int samples, batch;
     bool shared; // samples of all models
+    mmc_mlp_loss loss = MMC_MLP_SQUARED;
 };
 
 // Odd widths, short last batches, batches longer than a tile, one unit, no bias, the paper's width.
 const Case cases[] = {
-    {"three models", {3, 13, 70, 0.1f}, 50, 16, true},
-    {"own samples, no bias", {2, 32, 64, 0}, 40, 40, false},
-    {"smallest", {1, 1, 1, 0.5f}, 3, 1, true},
-    {"long batch", {1, 5, 33, 0.1f}, 150, 131, true},
-    {"the paper's width", {1, 128, 512, 0.1f}, 30, 24, true},
+    {"three models", {3, 13, 70, 0.1f}, 50, 16, true}, {"own samples, no bias", {2, 32, 64, 0}, 40, 40, false},
+    {"smallest", {1, 1, 1, 0.5f}, 3, 1, true},         {"logistic", {2, 9, 40, 0.1f}, 45, 20, false, MMC_MLP_LOGISTIC},
+    {"long batch", {1, 5, 33, 0.1f}, 150, 131, true},  {"the paper's width", {1, 128, 512, 0.1f}, 30, 24, true},
 };
 
 struct Inputs {
@@ -73,6 +72,7 @@ Trained train(const Backend &be, const Case &c, const Inputs &in, bool ordered =
     call.batch = c.batch;
     call.lr = in.lr.data();
     call.momentum = 0.9;
+    call.objective = c.loss;
     call.w = w.f();
     call.v = v.f();
     call.set_stride = in.set_stride;
@@ -157,21 +157,32 @@ TEST_P(MlpParity, WalksSamplesInOrderWithoutOne) {
 // One step from rest at rate 1 and momentum 0.9 takes W to W - gradient.
 TEST(MlpReference, StepIsTheGradientOfTheLoss) {
     Backend be("cpu", "reference", 1);
-    const Case c = {"", {1, 4, 6, 0.3f}, 9, 9, true};
-    Inputs in(c);
-    std::fill(in.v.begin(), in.v.end(), 0.0f);
-    in.lr = {1.0};
-    const Trained at = train(be, c, in);
-    for (size_t i = 0; i < 30; i++) {
-        const float w = in.w[i];
-        in.w[i] = w + 0x1p-9f;
-        const double above = train(be, c, in).loss[0];
-        in.w[i] = w - 0x1p-9f;
-        const double below = train(be, c, in).loss[0];
-        in.w[i] = w;
-        EXPECT_NEAR(at.v[i], (above - below) / 0x1p-8, 2e-4) << i; // a ReLU may switch on the way
-        EXPECT_FLOAT_EQ(at.w[i], w - at.v[i]);
+    for (mmc_mlp_loss loss : {MMC_MLP_SQUARED, MMC_MLP_LOGISTIC}) {
+        const Case c = {"", {1, 4, 6, 0.3f}, 9, 9, true, loss};
+        Inputs in(c);
+        std::fill(in.v.begin(), in.v.end(), 0.0f);
+        in.lr = {1.0};
+        const Trained at = train(be, c, in);
+        for (size_t i = 0; i < 30; i++) {
+            const float w = in.w[i];
+            in.w[i] = w + 0x1p-9f;
+            const double above = train(be, c, in).loss[0];
+            in.w[i] = w - 0x1p-9f;
+            const double below = train(be, c, in).loss[0];
+            in.w[i] = w;
+            EXPECT_NEAR(at.v[i], (above - below) / 0x1p-8, 2e-4) << i; // a ReLU may switch on the way
+            EXPECT_FLOAT_EQ(at.w[i], w - at.v[i]);
+        }
     }
+}
+
+TEST(MlpReference, LogisticLossIsCrossEntropyAndDoesNotOverflow) {
+    EXPECT_NEAR(mmc_mlp_sample_loss(MMC_MLP_LOGISTIC, .7, 1), -std::log(1 / (1 + std::exp(-.7))), 1e-15);
+    EXPECT_NEAR(mmc_mlp_sample_loss(MMC_MLP_LOGISTIC, .7, 0), -std::log(1 - 1 / (1 + std::exp(-.7))), 1e-15);
+    EXPECT_EQ(mmc_mlp_sample_loss(MMC_MLP_LOGISTIC, 1e4, 0), 1e4);
+    EXPECT_EQ(mmc_mlp_sample_loss(MMC_MLP_LOGISTIC, -1e4, 0), 0);
+    EXPECT_EQ(mmc_mlp_residual(MMC_MLP_LOGISTIC, -1e4, 1), -1);
+    EXPECT_EQ(mmc_mlp_residual(MMC_MLP_SQUARED, .5, 1), -.5);
 }
 
 std::string provider_name(const testing::TestParamInfo<Where> &info) {

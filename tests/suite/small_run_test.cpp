@@ -105,6 +105,20 @@ TEST_F(SmallRun, MapsAreDistributions) {
         EXPECT_NEAR(sum, 1, 1e-9) << key;
 }
 
+TEST_F(SmallRun, SettingsReplaceTheScales) {
+    const char *small[] = {"hidden=12", "epochs=2"};
+    request.small = small;
+    request.small_count = 2;
+    request.small_output = "ones";
+    ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(progress, 2 * 2); // all models are of the literal form: none is trained apart
+    EXPECT_FALSE(values("accuracy").count("4-ones D04 nan 1"));
+    small[0] = "hidden=1";
+    out = folder.path("refused");
+    request.out = out.c_str();
+    EXPECT_EQ(go(), MMC_ERR_RANGE);
+}
+
 TEST_F(SmallRun, InterruptedAnywhereItGoesOnToTheSameBits) {
     ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
     const std::map<std::string, std::string> whole = toyRows(out);

@@ -172,6 +172,39 @@ std::vector<float> trained(const mmc_small_config &c, const std::vector<mmc_smal
     return {s.w, s.w + size};
 }
 
+TEST(SmallModel, LearnsByTheLogisticLossToo) {
+    Cpu cpu;
+    mmc_small_config c = toy();
+    ASSERT_EQ(mmc_small_config_set(&c, "loss=logistic"), MMC_OK);
+    c.epochs = 30;
+    const std::vector<mmc_small_model> models = {{MMC_SMALL_K0, 0, 1}};
+    State s(c, models);
+    ASSERT_EQ(mmc_small_train(&s, cpu.be, &c, models.data(), nullptr), MMC_OK) << mmc_error_message();
+    const Data k0(c.test, c.inputs, c.margin, 1, MMC_SMALL_TEST, MMC_SMALL_K0);
+    mmc_small_score score;
+    ASSERT_EQ(mmc_small_evaluate(&score, cpu.be, &c, s.w, 1, &k0, nullptr), MMC_OK);
+    EXPECT_GT(score.accuracy, .99);
+    EXPECT_LT(score.loss, .3); // log 2 = .69 at the start
+}
+
+TEST(SmallModel, SettingsAreReadFromText) {
+    mmc_small_config c = mmc_small_defaults();
+    for (const char *text : {"inputs=64", "hidden=100", "train=300", "test=200", "margin=.25", "bias=.5", "start=.01",
+                             "epochs=7", "batch=16", "lr=1e2", "momentum=0", "loss=squared"})
+        EXPECT_EQ(mmc_small_config_set(&c, text), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(c.inputs + c.hidden + c.train + c.test + c.epochs + c.batch, 64 + 100 + 300 + 200 + 7 + 16);
+    EXPECT_EQ(c.margin, .25);
+    EXPECT_EQ(c.bias, .5);
+    EXPECT_EQ(c.start, .01);
+    EXPECT_EQ(c.lr, 100);
+    EXPECT_EQ(c.momentum, 0);
+    EXPECT_EQ(mmc_small_config_check(&c), MMC_OK);
+    for (const char *text : {"", "hidden", "=3", "units=3", "hid=3", "loss", "loss=l1"})
+        EXPECT_EQ(mmc_small_config_set(&c, text), MMC_ERR_USAGE) << text;
+    for (const char *text : {"hidden=", "hidden=3.5", "hidden=3x", "hidden=1e300", "lr=nan", "lr=inf", "lr=x"})
+        EXPECT_EQ(mmc_small_config_set(&c, text), MMC_ERR_RANGE) << text;
+}
+
 TEST(SmallModel, DoesNotDependOnThreadsNorOnWhatIsTrainedBesideIt) {
     const mmc_small_config c = toy();
     const mmc_small_model a = {MMC_SMALL_K0, 0, 5}, b = {MMC_SMALL_K4, 1, 5}, d = {MMC_SMALL_BOTH, 0, 6};
