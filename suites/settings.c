@@ -1,5 +1,7 @@
 #include "suites/settings.h"
 
+#include "suites/small.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,7 +104,10 @@ static bool same_training(const mmc_scale_training *a, const mmc_scale_training 
 
 /* Whether what decides the values is the same; the authors' ways are named beside the values instead. */
 static bool same_protocol(const mmc_scale *a, const mmc_scale *b) {
-    return a->width == b->width && same_training(&a->scratch, &b->scratch) &&
+    char small[2][400];
+    mmc_small_config_text(small[0], sizeof small[0], &a->small, 1);
+    mmc_small_config_text(small[1], sizeof small[1], &b->small, 1);
+    return strcmp(small[0], small[1]) == 0 && a->width == b->width && same_training(&a->scratch, &b->scratch) &&
            same_training(&a->pretrain, &b->pretrain) && same_training(&a->fine_tune, &b->fine_tune) &&
            a->methods.clean == b->methods.clean && a->points == b->points && a->bn == b->bn &&
            a->bn_batch == b->bn_batch && a->limit_train == b->limit_train && a->limit_test == b->limit_test;
