@@ -15,8 +15,8 @@
 #endif
 
 /* Augmenting row reduction ends after ROW_BUDGET n displacements: beyond, shortest paths are the quicker way. NARROW:
- * largest cost solved in 32 bits. */
-enum { ROW_BUDGET = 2, NARROW = 1 << 25 };
+ * bound of the costs solved in 32 bits. REDUCED: rows of the column reduction at a time. */
+enum { ROW_BUDGET = 2, NARROW = 1 << 25, REDUCED = 8 };
 enum { FAR32 = 1 << 29, FARTHEST32 = 1 << 30 };
 #define FAR64 ((int64_t)1 << 61)
 #define FARTHEST64 ((int64_t)1 << 62)
@@ -240,26 +240,37 @@ static bool source_check(const source *s, mmc_assign_result *result) {
         for (int j = 0; j < n; j++)                                                                                    \
             out[j] = ((to)(expression) ^ flip) - flip;                                                                 \
     }
-DEFINE_TAKE(take_i32_32, int32_t, int32_t, c[j])
-DEFINE_TAKE(take_i64_32, int64_t, int32_t, c[j])
 DEFINE_TAKE(take_i32, int32_t, int64_t, c[j])
 DEFINE_TAKE(take_i64, int64_t, int64_t, c[j])
 DEFINE_TAKE(take_f32, float, int64_t, rint((double)c[j] * scale1 * scale2))
 DEFINE_TAKE(take_f64, double, int64_t, rint(c[j] * scale1 * scale2))
+
+/* One row of integer type as narrow ones to be minimised; false: one is not within -NARROW..NARROW-1. */
+#define DEFINE_TAKE_NARROW(name, from, word)                                                                           \
+    static bool name(int32_t *out, const void *cost, size_t first, int n, bool maximise) {                             \
+        const from *c = (const from *)cost + first;                                                                    \
+        const uint32_t flip = maximise ? UINT32_MAX : 0;                                                               \
+        word seen = 0;                                                                                                 \
+        for (int j = 0; j < n; j++) {                                                                                  \
+            seen |= (word)c[j] + NARROW;                                                                               \
+            out[j] = (int32_t)(((uint32_t)c[j] ^ flip) - flip);                                                        \
+        }                                                                                                              \
+        return seen < 2 * NARROW;                                                                                      \
+    }
+DEFINE_TAKE_NARROW(take_i32_narrow, int32_t, uint32_t)
+DEFINE_TAKE_NARROW(take_i64_narrow, int64_t, uint64_t)
 
 /* Takes costs of integer type while they turn out to be narrow; false: one is not. */
 static bool take_narrow(solver32 *out, const source *s) {
     for (int i = 0; i < s->n; i++) {
         int32_t *row = out->cost + (size_t)i * (size_t)out->width;
         const size_t first = (size_t)i * s->stride;
-        int64_t low, high;
-        extremes[s->type](s->cost, first, s->n, &low, &high);
-        if (low < -NARROW || high > NARROW)
+        if (!(s->type == MMC_ASSIGN_I32 ? take_i32_narrow : take_i64_narrow)(row, s->cost, first, s->n, s->maximise))
             return false;
-        (s->type == MMC_ASSIGN_I32 ? take_i32_32 : take_i64_32)(row, s->cost, first, s->n, s->maximise, 1, 1);
         for (int j = s->n; j < out->width; j++)
             row[j] = FAR32;
-        reduce_by32(out, i);
+        if (i % REDUCED == REDUCED - 1 || i == s->n - 1)
+            reduce_by32(out, i / REDUCED * REDUCED, i + 1);
     }
     return true;
 }
@@ -277,7 +288,8 @@ static void take_wide(solver64 *out, const source *s, int exponent) {
         take[s->type](row, s->cost, (size_t)i * s->stride, s->n, s->maximise, scale1, scale2);
         for (int j = s->n; j < out->width; j++)
             row[j] = FAR64;
-        reduce_by64(out, i);
+        if (i % REDUCED == REDUCED - 1 || i == s->n - 1)
+            reduce_by64(out, i / REDUCED * REDUCED, i + 1);
     }
 }
 
