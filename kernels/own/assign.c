@@ -15,7 +15,7 @@
 #endif
 
 /* Augmenting row reduction ends after ROW_BUDGET n displacements: beyond, shortest paths are the quicker way. NARROW:
- * bound of the costs solved in 32 bits. REDUCED: rows of the column reduction at a time. */
+ * largest cost solved in 32 bits. REDUCED: rows of the column reduction at a time. */
 enum { ROW_BUDGET = 2, NARROW = 1 << 25, REDUCED = 8 };
 enum { FAR32 = 1 << 29, FARTHEST32 = 1 << 30 };
 #define FAR64 ((int64_t)1 << 61)
@@ -51,17 +51,28 @@ typedef __mmask8 mask64;
 #undef W
 
 #if defined(__AVX512F__)
-#include "kernels/own/assign_64.inc"
+#include "kernels/own/assign_few.inc"
 #endif
 
-static void solve_narrow(solver32 *s) {
+/* `largest`: magnitude of the costs. */
+static void solve_narrow(solver32 *s, uint32_t largest) {
 #if defined(__AVX512F__)
-    if (s->width == 64) { /* its paths are as quick as a displacement */
-        const int left = begin32(s, 0);
-        for (int k = 0; k < left; k++)
-            row_add_64(s, s->waiting[k]);
-        return;
+    if (largest <= CARRIED) {
+        /* with few columns a path is as quick as a displacement */
+        switch (s->width) {
+        case 64:
+            few_finish_64(s, begin32(s, 0));
+            return;
+        case 128:
+            few_finish_128(s, begin32(s, 0));
+            return;
+        case 256:
+            few_finish_256(s, begin32(s, 0));
+            return;
+        }
     }
+#else
+    (void)largest;
 #endif
     finish32(s, begin32(s, ROW_BUDGET * s->n));
 }
@@ -245,28 +256,33 @@ DEFINE_TAKE(take_i64, int64_t, int64_t, c[j])
 DEFINE_TAKE(take_f32, float, int64_t, rint((double)c[j] * scale1 * scale2))
 DEFINE_TAKE(take_f64, double, int64_t, rint(c[j] * scale1 * scale2))
 
-/* One row of integer type as narrow ones to be minimised; false: one is not within -NARROW..NARROW-1. */
+/* One row of integer type as narrow ones to be minimised, unless they are not; returns their largest magnitude. */
 #define DEFINE_TAKE_NARROW(name, from, word)                                                                           \
-    static bool name(int32_t *out, const void *cost, size_t first, int n, bool maximise) {                             \
+    static word name(int32_t *out, const void *cost, size_t first, int n, bool maximise) {                             \
         const from *c = (const from *)cost + first;                                                                    \
         const uint32_t flip = maximise ? UINT32_MAX : 0;                                                               \
-        word seen = 0;                                                                                                 \
+        word largest = 0;                                                                                              \
         for (int j = 0; j < n; j++) {                                                                                  \
-            seen |= (word)c[j] + NARROW;                                                                               \
+            const word magnitude = c[j] < 0 ? 0 - (word)c[j] : (word)c[j];                                             \
+            largest = magnitude > largest ? magnitude : largest;                                                       \
             out[j] = (int32_t)(((uint32_t)c[j] ^ flip) - flip);                                                        \
         }                                                                                                              \
-        return seen < 2 * NARROW;                                                                                      \
+        return largest;                                                                                                \
     }
 DEFINE_TAKE_NARROW(take_i32_narrow, int32_t, uint32_t)
 DEFINE_TAKE_NARROW(take_i64_narrow, int64_t, uint64_t)
 
 /* Takes costs of integer type while they turn out to be narrow; false: one is not. */
-static bool take_narrow(solver32 *out, const source *s) {
+static bool take_narrow(solver32 *out, const source *s, uint32_t *largest) {
+    *largest = 0;
     for (int i = 0; i < s->n; i++) {
         int32_t *row = out->cost + (size_t)i * (size_t)out->width;
         const size_t first = (size_t)i * s->stride;
-        if (!(s->type == MMC_ASSIGN_I32 ? take_i32_narrow : take_i64_narrow)(row, s->cost, first, s->n, s->maximise))
+        const uint64_t found = s->type == MMC_ASSIGN_I32 ? take_i32_narrow(row, s->cost, first, s->n, s->maximise)
+                                                         : take_i64_narrow(row, s->cost, first, s->n, s->maximise);
+        if (found > NARROW)
             return false;
+        *largest = found > *largest ? (uint32_t)found : *largest;
         for (int j = s->n; j < out->width; j++)
             row[j] = FAR32;
         if (i % REDUCED == REDUCED - 1 || i == s->n - 1)
@@ -305,11 +321,12 @@ static void problem_solve(const mmc_assign_call *call, int p, size_t first, void
     solver s;
     solver_place(&s, workspace, n);
     const bool floats = call->type == MMC_ASSIGN_F32 || call->type == MMC_ASSIGN_F64;
-    const bool narrow = !floats && take_narrow(&s.narrow, &given);
+    uint32_t largest;
+    const bool narrow = !floats && take_narrow(&s.narrow, &given, &largest);
     if (!narrow && !source_check(&given, result))
         return;
     if (narrow) {
-        solve_narrow(&s.narrow);
+        solve_narrow(&s.narrow, largest);
         result->slack = certify32(&s.narrow, s.u, s.tight, s.tie.words);
     } else {
         take_wide(&s.wide, &given, result->exponent);

@@ -109,6 +109,32 @@ TEST_P(assign, thousand_random_problems_are_proven_optimal_and_agree) {
     }
 }
 
+// Vectors of 64, 128 and 256 columns have a form of their own for costs of up to 2^20: at that bound, and one above.
+TEST_P(assign, whole_vectors_at_the_bound_of_their_costs) {
+    random_costs r(29);
+    const int32_t bound = 1 << 20;
+    for (int n : {50, 64, 128, 256})
+        for (int kind = 0; kind < 5; kind++)
+            for (int32_t largest : {bound, bound + 1, 1 << 25}) {
+                std::vector<int32_t> cost((size_t)n * n);
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++) {
+                        const int64_t x[] = {r.below(2), j<i, j> i + 1, (i + j) % 7 < 2, (i * j) % 11 < 5};
+                        const int32_t off = kind % 2 ? (int32_t)r.below(3) : 0;
+                        cost[(size_t)i * n + j] = x[kind] ? largest - off : off - largest;
+                    }
+                const bool maximise = kind == 3;
+                if (GetParam() == "reference" && n > 64)
+                    continue;
+                const assign_answer a = assign_solve(ops, n, cost, maximise);
+                assign_check(a, n, cost, maximise);
+                ASSERT_FALSE(HasFailure()) << "n = " << n << ", kind " << kind << ", costs to " << largest;
+                if (n <= 64) {
+                    EXPECT_EQ(a.column, assign_solve(mmc_reference_assign_ops(), n, cost, maximise).column);
+                }
+            }
+}
+
 TEST_P(assign, finds_the_lexicographically_smallest_of_all_optima) {
     random_costs r(5);
     for (int round = 0; round < 300; round++) {
