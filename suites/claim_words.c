@@ -152,6 +152,25 @@ bool mmc_claim_trained(mmc_claim_answer *a, const mmc_claim_question *q, const c
 /* --- words about a curve of one pair -------------------------------------------------------------------------------
  */
 
+/* The barrier that the run recorded for the pair's curve on the set, as words behind the dip; "" where there is none.
+ */
+static const char *barrier_words(char out[48], const mmc_claim_question *q, const mmc_claim_curve *curve,
+                                 mmc_claim_pair p) {
+    *out = '\0';
+    for (size_t i = 0; i < q->records->count; i++) {
+        mmc_record r = q->records->rows[i];
+        if (!mmc_claim_same(r.metric, "barrier"))
+            continue;
+        r.metric = "accuracy"; /* the same row but for its metric, and of the path as a whole */
+        r.t = 0;
+        if (mmc_claim_point(&r, q, curve->item, p, curve->judged_on)) {
+            snprintf(out, 48, ", barrier %.2f nats", r.value);
+            break;
+        }
+    }
+    return out;
+}
+
 void mmc_claim_connected(mmc_claim_answer *a, const mmc_claim_question *q, const mmc_claim_curve *curve,
                          mmc_claim_pair p, bool wanted) {
     mmc_claim_profile f = mmc_claim_measure(q, curve->item, p, curve->judged_on);
@@ -164,9 +183,10 @@ void mmc_claim_connected(mmc_claim_answer *a, const mmc_claim_question *q, const
         return;
     double dip = profile_dip(&f), limit = q->scale->connected_dip;
     mmc_claim_word connected = mmc_claim_at_most(dip, limit, q->scale->claim_margin);
+    char barrier[48];
     mmc_claim_answer_set(a, mmc_claim_verdict(connected, wanted),
-                         "%s at p = %g: dip on %s %.1f points, connected up to %.1f%s", curve->item, p.cue,
-                         mmc_set_letter(curve->judged_on), 100 * dip, 100 * limit,
+                         "%s at p = %g: dip on %s %.1f points, connected up to %.1f%s%s", curve->item, p.cue,
+                         mmc_set_letter(curve->judged_on), 100 * dip, 100 * limit, barrier_words(barrier, q, curve, p),
                          connected == MMC_WORD_UNCLEAR ? ", too near to tell at this size" : "");
     a->spare = fabs(dip - limit);
 }

@@ -134,8 +134,17 @@ TEST_F(ClaimsOfFigures, ABarrierAtTheSmallRateFails) {
     add("ft-0.001", .8, MMC_SET_RC, .15, .17, .18);
     add("ft-0.001", .8, MMC_SET_RI, .90, .88, .88);
     expect_tuned(fails, fails, holds, holds);
+    mmc_record r = rows.back(); // the barrier of the same path stands behind the dip
+    r.metric = "barrier";
+    r.set = "C";
+    r.t = NAN;
+    r.value = 1.25;
+    rows.push_back(r);
     mmc_claim_answer a = judge(mmc_claims_of_fine_tuning, "small-rate-connected");
-    EXPECT_NE(std::string(a.reason).find("ft-0.001 at p = 0.8: dip on C 18.0 points"), std::string::npos) << a.reason;
+    EXPECT_NE(
+        std::string(a.reason).find("ft-0.001 at p = 0.8: dip on C 18.0 points, connected up to 5.0, barrier 1.25 nats"),
+        std::string::npos)
+        << a.reason;
 }
 
 TEST_F(ClaimsOfFigures, AnotherResponseAtTheSmallRateFails) {
