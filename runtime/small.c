@@ -3,6 +3,7 @@
 #include "runtime/schedule.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,34 +41,39 @@ static mmc_status loss_parse(mmc_mlp_loss *out, const char *name) {
     return mmc_fail(MMC_ERR_USAGE, "--small loss=%s: the small model's loss is squared or logistic", name);
 }
 
+/* Settings by name; whole ones are int, the others double. */
+static const struct {
+    const char *name;
+    size_t offset;
+    bool whole;
+} settings[] = {
+#define SETTING(name, whole)                                                                                           \
+    { #name, offsetof(mmc_small_config, name), whole }
+    SETTING(inputs, true), SETTING(hidden, true), SETTING(train, true),     SETTING(test, true),
+    SETTING(epochs, true), SETTING(batch, true),  SETTING(margin, false),   SETTING(bias, false),
+    SETTING(start, false), SETTING(lr, false),    SETTING(momentum, false),
+#undef SETTING
+};
+_Static_assert(sizeof(int) == sizeof(int32_t), "counts of samples are set as int");
+
 mmc_status mmc_small_config_set(mmc_small_config *c, const char *assignment) {
-    const struct {
-        const char *name;
-        int *whole;
-        double *number;
-    } values[] = {
-        {"inputs", &c->inputs, NULL}, {"hidden", &c->hidden, NULL},     {"train", &c->train, NULL},
-        {"test", &c->test, NULL},     {"epochs", &c->epochs, NULL},     {"batch", &c->batch, NULL},
-        {"margin", NULL, &c->margin}, {"bias", NULL, &c->bias},         {"start", NULL, &c->start},
-        {"lr", NULL, &c->lr},         {"momentum", NULL, &c->momentum},
-    };
     const char *equals = strchr(assignment, '=');
     const size_t length = equals ? (size_t)(equals - assignment) : 0;
-    if (equals && length == strlen("loss") && strncmp(assignment, "loss", length) == 0)
-        return loss_parse(&c->loss, equals + 1);
-    for (size_t i = 0; equals && i < sizeof values / sizeof *values; i++) {
-        if (strlen(values[i].name) != length || strncmp(assignment, values[i].name, length) != 0)
+    if (length == strlen("loss") && strncmp(assignment, "loss", length) == 0)
+        return loss_parse(&c->loss, assignment + length + 1);
+    for (size_t i = 0; length && i < sizeof settings / sizeof *settings; i++) {
+        if (strlen(settings[i].name) != length || strncmp(assignment, settings[i].name, length) != 0)
             continue;
+        const char *text = assignment + length + 1;
         char *end;
-        const double value = strtod(equals + 1, &end);
-        if (end == equals + 1 || *end || !isfinite(value) ||
-            (values[i].whole && value != (int)fmax(fmin(value, 1e9), -1)))
-            return mmc_fail(MMC_ERR_RANGE, "--small %s: %s takes %s", assignment, values[i].name,
-                            values[i].whole ? "a whole number" : "a number");
-        if (values[i].whole)
-            *values[i].whole = (int)value;
-        else
-            *values[i].number = value;
+        const double value = strtod(text, &end), nearest = rint(fmax(fmin(value, 1e9), -1e9));
+        if (end == text || *end || !isfinite(value) || (settings[i].whole && value != nearest))
+            return mmc_fail(MMC_ERR_RANGE, "--small %s: %s takes %s", assignment, settings[i].name,
+                            settings[i].whole ? "a whole number" : "a number");
+        char *place = (char *)c + settings[i].offset;
+        const int whole = (int)nearest;
+        memcpy(place, settings[i].whole ? (const void *)&whole : &value,
+               settings[i].whole ? sizeof whole : sizeof value);
         return MMC_OK;
     }
     return mmc_fail(MMC_ERR_USAGE,

@@ -151,8 +151,8 @@ static bool pairs_read(pairs *p, mmc_claim_answer *a, const mmc_claim_question *
         whole = whole && !isnan(p->before[i] + p->after[i] + p->w1[i]);
         if (!mmc_small_pairs[i].like)
             p->differing = fmin(p->differing, p->after[i]);
-        for (double t = 0; t <= 1; t++)
-            accuracy = fmin(accuracy, value_of(q, seed, pair_name(i, false), "D04", "accuracy", t));
+        for (int end = 0; end <= 1; end++)
+            accuracy = fmin(accuracy, value_of(q, seed, pair_name(i, false), "D04", "accuracy", end));
     }
     if (!whole)
         mmc_claim_answer_set(a, MMC_VERDICT_UNDECIDED, "seed %lld: not every pair was measured", (long long)seed);

@@ -98,6 +98,25 @@ class Rows {
     std::vector<mmc_record> rows_;
 };
 
+TEST(SmallClaims, NamesAreThoseOfTheRows) {
+    EXPECT_STREQ(mmc_small_set_name(MMC_SMALL_K0), "D0");
+    EXPECT_STREQ(mmc_small_set_name(MMC_SMALL_K4), "D4");
+    EXPECT_STREQ(mmc_small_set_name(MMC_SMALL_BOTH), "D04");
+    std::string models, pairs;
+    for (const mmc_small_model &m : mmc_small_models) {
+        char name[8];
+        mmc_small_model_name(name, &m);
+        models += std::string(name) + " ";
+    }
+    for (int i = 0; i < MMC_SMALL_PAIRS; i++) {
+        char name[16];
+        mmc_small_pair_name(name, i);
+        pairs += std::string(name) + (mmc_small_pairs[i].like ? "+ " : " ");
+    }
+    EXPECT_EQ(models, "0 4 0+4 0' 4' ");
+    EXPECT_EQ(pairs, "0-0'+ 4-4'+ 0-4 0-0+4+ 4-0+4 ");
+}
+
 TEST(SmallClaims, EverySeedMustHaveThePattern) {
     const mmc_claim &claim = *mmc_claims_of_table5[0];
     EXPECT_EQ(Rows().judge(claim).verdict, MMC_VERDICT_UNDECIDED);
