@@ -29,7 +29,8 @@ typedef struct mmc_clean_split {
 
 /* Draws the split from (seed, MMC_RNG_CLEAN_SPLIT): the clean images are the first of a permutation, equally many of
  * each class (those of a class that runs out come from the others), disjoint from the cue images, which are all the
- * rest. authors: both lists are drawn uniformly with replacement, of the same lengths, without regard to classes.
+ * rest. authors: both lists are drawn uniformly with replacement, of the same lengths, without regard to classes,
+ * so that an image may stand in both, and among the validation images and the others.
  * Errors: MMC_ERR_RANGE unless 1 <= clean < images of the split. Owns: the caller, _close. */
 mmc_status mmc_clean_split_make(mmc_clean_split *out, const mmc_split *train, int classes, int32_t clean, bool authors,
                                 uint64_t seed);

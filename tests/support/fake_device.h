@@ -245,6 +245,9 @@ class FakeDevice {
         flat_.loss = [](mmc_queue *, const mmc_loss_call *c) {
             return enqueue([c = *c] { return self_->real_flat_->loss(nullptr, &c); });
         };
+        flat_.mirror = [](mmc_queue *, float *dlogits, size_t count, const double *tally, int n, const double *factor) {
+            return enqueue([=] { return self_->real_flat_->mirror(nullptr, dlogits, count, tally, n, factor); });
+        };
         memory_.copy = [](mmc_backend *be, void *out, const void *in, size_t size) {
             return enqueue([=] { return self_->real_memory_->copy(be, out, in, size); });
         };

@@ -3,6 +3,7 @@
 #include "runtime/finetune_job.h"
 #include "runtime/frozen.h"
 #include "tests/golden/device.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/toy_dataset.h"
 
@@ -227,6 +228,16 @@ TEST_F(Finetune, EveryOptionOfCbftMatters) {
         ASSERT_EQ(out.status, MMC_OK) << out.message;
         EXPECT_NE(base.state, out.state) << &c - other;
     }
+}
+
+/* A device that puts outputs off and records the steps and halves of steps of both networks: the same bits. */
+TEST_F(Finetune, RecordedStepsChangeNothing) {
+    mmc_finetune_config config = configure(MMC_METHOD_CBFT);
+    config.epochs = 4;
+    FakeDevice device("own");
+    expect_same(tune(config), tune(config, nullptr, device.be()));
+    EXPECT_EQ(device.recorded, 1 + 1 + 2 * 2 + 2)
+        << "barrier; fit; halves of the clean batch, two sizes, and the cue batch";
 }
 
 TEST_F(Finetune, ThreadsChangeNothing) {
