@@ -71,6 +71,24 @@ static size_t own_workspace_size(mmc_queue *queue, const mmc_unit_shape *s, mmc_
     return size;
 }
 
+/* Scale and shift (T,K) of all sets, at the start of the workspace. norm: gamma, beta, mean, var of the first set. */
+static own_affine_call affine_take(void *workspace, const mmc_unit_shape *s, int sets, const float *const norm[4],
+                                   size_t set_stride, size_t stat_stride) {
+    float *scale = workspace;
+    const own_affine_call affine = {.scale = scale,
+                                    .shift = scale + (size_t)sets * (size_t)s->k,
+                                    .gamma = norm[0],
+                                    .beta = norm[1],
+                                    .mean = norm[2],
+                                    .var = norm[3],
+                                    .set_stride = set_stride,
+                                    .stat_stride = stat_stride,
+                                    .sets = sets,
+                                    .k = s->k};
+    OWN(affine)(&affine);
+    return affine;
+}
+
 static mmc_status own_train(mmc_queue *queue, const mmc_unit_train_call *call) {
     (void)queue;
     const mmc_unit_shape *s = &call->shape;
@@ -89,24 +107,14 @@ static mmc_status own_train(mmc_queue *queue, const mmc_unit_train_call *call) {
                       .var = call->var,
                       .stat_stride = call->stat_stride,
                       .workspace = (char *)call->workspace + affine_bytes(s, sets)});
-    float *scale = call->workspace, *shift = scale + (size_t)sets * (size_t)s->k;
-    OWN(affine)
-    (&(own_affine_call){.scale = scale,
-                        .shift = shift,
-                        .gamma = call->gamma,
-                        .beta = call->beta,
-                        .mean = call->mean,
-                        .var = call->var,
-                        .set_stride = call->set_stride,
-                        .stat_stride = call->stat_stride,
-                        .sets = sets,
-                        .k = s->k});
+    const float *const norm[] = {call->gamma, call->beta, call->mean, call->var};
+    const own_affine_call affine = affine_take(call->workspace, s, sets, norm, call->set_stride, call->stat_stride);
     OWN(normalise)
     (&(own_normalise_call){.y = call->y->data,
                            .z = call->z->data,
                            .residual = s->residual ? call->residual->data : NULL,
-                           .scale = scale,
-                           .shift = shift,
+                           .scale = affine.scale,
+                           .shift = affine.shift,
                            .sets = sets,
                            .n = s->n,
                            .k = s->k,
@@ -120,18 +128,8 @@ static mmc_status own_eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
     const mmc_unit_shape *s = &call->shape;
     MMC_TRY(shape_check(s));
     const int sets = call->sets;
-    float *scale = call->workspace, *shift = scale + (size_t)sets * (size_t)s->k;
-    OWN(affine)
-    (&(own_affine_call){.scale = scale,
-                        .shift = shift,
-                        .gamma = call->gamma,
-                        .beta = call->beta,
-                        .mean = call->mean,
-                        .var = call->var,
-                        .set_stride = call->set_stride,
-                        .stat_stride = call->set_stride,
-                        .sets = sets,
-                        .k = s->k});
+    const float *const norm[] = {call->gamma, call->beta, call->mean, call->var};
+    const own_affine_call affine = affine_take(call->workspace, s, sets, norm, call->set_stride, call->set_stride);
     own_conv shape = OWN(conv_forward)(s, sets);
     shape.in_shared = call->x->t == 1;
     OWN(conv)
@@ -141,8 +139,8 @@ static mmc_status own_eval(mmc_queue *queue, const mmc_unit_eval_call *call) {
                       .in = call->x->data,
                       .packed = call->packed,
                       .packed_stride = pack_forward_bytes(s) / sizeof(float),
-                      .scale = scale,
-                      .shift = shift,
+                      .scale = affine.scale,
+                      .shift = affine.shift,
                       .residual = s->residual ? call->residual->data : NULL,
                       .relu = s->relu,
                       .workspace = (char *)call->workspace + affine_bytes(s, sets)});
