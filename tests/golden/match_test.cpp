@@ -84,6 +84,8 @@ void expect_match(const golden::File &match, const std::string &prefix, const go
     mmc_match_result result;
     ASSERT_EQ(mmc_match(&result, be, m.model, m.data.get(), &config, m.target.data(), m.state.data(), nullptr), MMC_OK)
         << mmc_error_message();
+    EXPECT_GT(result.largest_logit, 0);
+    EXPECT_LE(result.max_logit_difference, 1e-4 * result.largest_logit);
     const std::vector<uint8_t> certain = match.u8(prefix + "/certain");
     std::vector<double> score;
     int compared = 0;
