@@ -110,6 +110,7 @@ inline const UnitCase unit_cases[] = {
     {"odd_width", {3, 5, 16, 16, 5, 3, 1, true, true}, 1, DX_ADD | DRESIDUAL_ADD, 4e-6},
     {"odd_down", {3, 10, 16, 16, 20, 3, 2, true, false}, 1, PLAIN, 4e-6},
     {"odd_last", {3, 40, 4, 4, 40, 3, 1, true, true}, 1, DX_ADD, 4e-6},
+    {"uneven_blocks", {2, 8, 2, 2, 264, 1, 1, true, false}, 1, PLAIN, 4e-6},
 };
 
 } // namespace parity

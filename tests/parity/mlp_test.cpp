@@ -1,5 +1,8 @@
 // The small model: every provider against the reference, the reference against differences of its own loss.
 #include "tests/parity/device.h"
+#ifdef MMC_PARITY_EMULATED
+#include "tests/simt/control.h"
+#endif
 
 #include <cstdint>
 
@@ -63,7 +66,7 @@ struct Trained {
     std::vector<double> loss;
 };
 
-Trained train(const Backend &be, const Case &c, const Inputs &in, bool ordered = true) {
+Trained train(const Backend &be, const Case &c, const Inputs &in, bool ordered = true, mmc_status status = MMC_OK) {
     Buffer w(be, in.w), v(be, in.v), a(be, in.a), x(be, in.x), y(be, in.y), order(be, in.order),
         loss(be, size_t(c.shape.sets) * in.lr.size() * sizeof(double));
     mmc_mlp_train_call call = {};
@@ -86,7 +89,7 @@ Trained train(const Backend &be, const Case &c, const Inputs &in, bool ordered =
     call.loss = loss.d();
     Buffer workspace(be, be->mlp->train_workspace_size(be->queue, &call));
     call.workspace = workspace.raw();
-    EXPECT_EQ(be->mlp->train(be->queue, &call), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(be->mlp->train(be->queue, &call), status) << mmc_error_message();
     return {w.read<float>(), v.read<float>(), loss.read<double>()};
 }
 
@@ -153,6 +156,19 @@ TEST_P(MlpParity, WalksSamplesInOrderWithoutOne) {
     const Trained got = train(be, c, in);
     EXPECT_TRUE(same_bits(got.w, expected.w) && same_bits(got.v, expected.v));
 }
+
+#ifdef MMC_PARITY_EMULATED
+// A step that cannot be launched ends the training with the error; the backend goes on.
+TEST(MlpLaunch, ThatFailsIsReported) {
+    Backend be("cuda", "own", 1);
+    ASSERT_EQ(be.status, MMC_OK) << be.message;
+    const Inputs in(cases[0]);
+    const Trained before = train(be, cases[0], in);
+    simt_fail("cudaLaunchKernel", 2, 9 /* cudaErrorInvalidConfiguration */);
+    train(be, cases[0], in, true, MMC_ERR_DEVICE);
+    EXPECT_TRUE(same_bits(train(be, cases[0], in).w, before.w));
+}
+#endif
 
 // One step from rest at rate 1 and momentum 0.9 takes W to W - gradient.
 TEST(MlpReference, StepIsTheGradientOfTheLoss) {

@@ -69,6 +69,12 @@ TEST_P(Boundary, RendersEveryKindOfImage) {
         ASSERT_EQ(be->unit->render(be->queue, &out, &store, static_cast<const mmc_sample *>(device_samples.raw())),
                   MMC_OK);
         expect_close(out.get(), expected, be.unit_roundoff() == 0 ? 1e-6 : be.unit_roundoff(), "render");
+        samples[3].image = natural; // behind the last: a black image and an error, no access
+        Buffer wrong(be, samples);
+        ASSERT_EQ(be->unit->render(be->queue, &out, &store, static_cast<const mmc_sample *>(wrong.raw())), MMC_OK);
+        EXPECT_EQ(be->memory->sync(be.be), MMC_ERR_RANGE);
+        std::fill_n(expected.begin() + 3 * 3 * store.height * 32, 3 * store.height * 32, 0.0f);
+        expect_close(out.get(), expected, be.unit_roundoff() == 0 ? 1e-6 : be.unit_roundoff(), "render black");
     }
 }
 

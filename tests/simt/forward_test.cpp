@@ -117,6 +117,9 @@ struct Unit {
         EXPECT_EQ(device.be->unit->train(device.queue, &call), MMC_OK) << mmc_error_message();
     }
     void eval(mmc_activation &y, const mmc_activation &x) {
+        EXPECT_EQ(try_eval(y, x), MMC_OK) << mmc_error_message();
+    }
+    mmc_status try_eval(mmc_activation &y, const mmc_activation &x) {
         mmc_unit_eval_call call = {};
         call.shape = s;
         call.sets = sets;
@@ -128,7 +131,7 @@ struct Unit {
         call.mean = call.beta + s.k;
         call.var = call.mean + s.k;
         call.set_stride = stride;
-        EXPECT_EQ(device.be->unit->eval(device.queue, &call), MMC_OK) << mmc_error_message();
+        return device.be->unit->eval(device.queue, &call);
     }
 };
 
@@ -245,6 +248,21 @@ TEST(ForwardSets, GoInSeveralLaunches) {
     ASSERT_EQ(d.be->memory->download(d.be, var.data(), many.var, sets * sizeof(float)), MMC_OK);
     EXPECT_EQ(mean, Floats(sets, 1.0f));
     EXPECT_EQ(var, Floats(sets, 0.25f));
+}
+
+// A convolution that cannot be launched says so at once; the next one is not touched by it.
+TEST(ForwardSets, ALaunchThatFailsIsReported) {
+    Device d("tf32");
+    Unit unit(d, {2, 3, 4, 4, 5, 3, 1, true, false}, 1, 1);
+    mmc_activation x = d.activation(1, 2, 3, 4, 4), y = d.activation(1, 2, 5, 4, 4);
+    ASSERT_EQ(d.be->unit->put(d.queue, &x, d.upload(Floats(2 * 3 * 4 * 4, 0.5f))), MMC_OK);
+    unit.eval(y, x);
+    const Floats before = d.get(y);
+    simt_fail("cudaLaunchKernel", 1, cudaErrorInvalidConfiguration);
+    EXPECT_EQ(unit.try_eval(y, x), MMC_ERR_DEVICE);
+    EXPECT_NE(std::string(mmc_error_message()).find("mmc_cuda_conv"), std::string::npos) << mmc_error_message();
+    unit.eval(y, x);
+    EXPECT_EQ(d.get(y), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Forward, testing::Values("fp32", "tf32", "bf16"),
