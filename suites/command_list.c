@@ -13,21 +13,24 @@ typedef struct thing {
 
 static const thing models[] = {
     {"resnet18", "ResNet-18 with BatchNorm, 20 convolutions, widths w 2w 4w 8w",
-     "Tables 1-4; Figures 4, 5, 11, 15, 17, 19"},
-    {"vgg13", "VGG-13 with BatchNorm, 10 convolutions, widths w 2w 4w 8w", "Figures 5, 10, 14, 16, 18"},
+     "Tables 1-4; Figures 4-6, 11, 15, 17, 19-31"},
+    {"vgg13", "VGG-13 with BatchNorm, 10 convolutions, widths w 2w 4w 8w", "Figures 5, 10, 14, 16, 18, 20-31"},
 };
 
 static const thing datasets[] = {
-    {"cifar10-box", "CIFAR-10; the place of a 3x3 box is the cue", "Figures 4, 5, 7, 14, 15"},
-    {"cifar100-box", "CIFAR-100; place and colour of a 3x3 box are the cue", "Figures 8, 16, 17"},
-    {"dominoes", "CIFAR-10 below, the cue above: a Fashion-MNIST image of the class", "Figures 9, 18, 19"},
+    {"cifar10-box", "CIFAR-10; the place of a 3x3 box is the cue",
+     "Tables 1-4; Figures 4-7, 10, 11, 14, 15, 20, 23, 26, 29"},
+    {"cifar100-box", "CIFAR-100; place and colour of a 3x3 box are the cue",
+     "Tables 1, 3, 4; Figures 8, 10, 11, 16, 17, 21, 24, 27, 30"},
+    {"dominoes", "CIFAR-10 below, the cue above: a Fashion-MNIST image of the class",
+     "Tables 1, 3, 4; Figures 9-11, 18, 19, 22, 25, 28, 31"},
     {"fashion-box", "Fashion-MNIST in grey with the box of cifar10-box: a stand-in", "not in the paper"},
 };
 
 static const thing methods[] = {
     {"scratch", "training from scratch or from --init (train)", "Section 4; Figures 4, 10, 11, 14-19"},
-    {"linear", "the straight line between two models (path)", "Figures 4, 14-19"},
-    {"quadratic", "a quadratic Bezier curve whose one bend is trained (midpoint, path)", "Figures 4, 14-19"},
+    {"linear", "the straight line between two models (path)", "Table 2; Figures 4-6, 14-31"},
+    {"quadratic", "a quadratic Bezier curve whose one bend is trained (midpoint, path)", "Table 2; Figures 4, 14-19"},
     {"polyline", "a chain of straight lines through trained bends (midpoint, path)", "not in the paper"},
     {"bezier", "a Bezier curve with several trained bends (midpoint, path)", "not in the paper"},
 };
