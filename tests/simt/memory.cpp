@@ -14,7 +14,7 @@ namespace simt {
 char *arena;
 
 namespace {
-constexpr size_t kPage = 4096, kAlign = 256, kPinnedArena = size_t(16) << 30;
+constexpr size_t kPage = 4096, kAlign = 256, kPinnedArena = size_t(256) << 30;
 constexpr size_t kHonest = size_t(6) << 30; // more than this of real memory is not spent on an emulated device
 constexpr unsigned char kCanary = 0xcb;
 
