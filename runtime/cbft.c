@@ -361,16 +361,12 @@ static mmc_status cbft_tally(void *self, double *tally, int epoch, int64_t first
 
 static mmc_status cbft_save(void *self, mmc_train_state *s) {
     const cbft *c = self;
-    const mmc_memory_ops *memory = c->job->be->memory;
-    MMC_TRY(memory->download(c->job->be, s->weights, c->theta, s->state_count * sizeof(float)));
-    return memory->download(c->job->be, s->velocity, c->velocity, s->parameter_count * sizeof(float));
+    return mmc_train_state_download(s, c->job->be, c->theta, c->velocity);
 }
 
 static mmc_status cbft_restore(void *self, const mmc_train_state *s) {
     const cbft *c = self;
-    const mmc_memory_ops *memory = c->job->be->memory;
-    MMC_TRY(memory->upload(c->job->be, c->theta, s->weights, s->state_count * sizeof(float)));
-    return memory->upload(c->job->be, c->velocity, s->velocity, s->parameter_count * sizeof(float));
+    return mmc_train_state_upload(s, c->job->be, c->theta, c->velocity);
 }
 
 mmc_status mmc_cbft_run(mmc_train_result *out, const mmc_finetune_job *job) {
@@ -389,21 +385,12 @@ mmc_status mmc_cbft_run(mmc_train_result *out, const mmc_finetune_job *job) {
     MMC_GOTO(cleanup, mmc_room_measure(&room, job->be));
     MMC_GOTO(cleanup, cbft_open(&c));
     MMC_GOTO(cleanup, mmc_room_report(&room, job->be, job->hooks ? &job->hooks->progress : NULL));
-    MMC_GOTO(cleanup, mmc_train_loop_run(&(mmc_train_loop){.stepper = &stepper,
-                                                           .self = &c,
-                                                           .phase = "train",
-                                                           .vectors = 1,
-                                                           .state_count = job->model->state_count,
-                                                           .parameter_count = job->model->parameter_count,
-                                                           .steps = c.iterations,
-                                                           .images = c.clean.count,
-                                                           .epochs = job->config->epochs,
-                                                           .log_steps = job->config->log_steps,
-                                                           .state_path = job->state_path,
-                                                           .resume = job->config->resume,
-                                                           .fingerprint = fingerprint,
-                                                           .hooks = job->hooks},
-                                         out));
+    mmc_train_loop loop = mmc_finetune_loop(job, &stepper, &c, fingerprint);
+    loop.state_count = job->model->state_count;
+    loop.parameter_count = job->model->parameter_count;
+    loop.steps = c.iterations;
+    loop.epochs = job->config->epochs;
+    MMC_GOTO(cleanup, mmc_train_loop_run(&loop, out));
 cleanup:
     cbft_close(&c);
     return status;

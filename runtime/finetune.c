@@ -68,6 +68,20 @@ mmc_status mmc_finetune_describe(char out[MMC_FINGERPRINT_BYTES], const mmc_fine
                                                             .inputs = inputs});
 }
 
+mmc_train_loop mmc_finetune_loop(const mmc_finetune_job *job, const mmc_stepper_ops *stepper, void *self,
+                                 const char *fingerprint) {
+    return (mmc_train_loop){.stepper = stepper,
+                            .self = self,
+                            .phase = "train",
+                            .vectors = 1,
+                            .images = job->item_count,
+                            .log_steps = job->config->log_steps,
+                            .state_path = job->state_path,
+                            .resume = job->config->resume,
+                            .fingerprint = fingerprint,
+                            .hooks = job->hooks};
+}
+
 mmc_status mmc_finetune_whole(mmc_train_result *out, const mmc_finetune_job *job, double rate) {
     const mmc_finetune_config *c = job->config;
     char fingerprint[MMC_FINGERPRINT_BYTES];

@@ -154,16 +154,12 @@ static mmc_status head_tally(void *self, double *tally, int epoch, int64_t first
 
 static mmc_status head_save(void *self, mmc_train_state *s) {
     const head *h = self;
-    const mmc_memory_ops *memory = h->job->be->memory;
-    MMC_TRY(memory->download(h->job->be, s->weights, h->weights, h->size * sizeof(float)));
-    return memory->download(h->job->be, s->velocity, h->velocity, h->size * sizeof(float));
+    return mmc_train_state_download(s, h->job->be, h->weights, h->velocity);
 }
 
 static mmc_status head_restore(void *self, const mmc_train_state *s) {
     const head *h = self;
-    const mmc_memory_ops *memory = h->job->be->memory;
-    MMC_TRY(memory->upload(h->job->be, h->weights, s->weights, h->size * sizeof(float)));
-    return memory->upload(h->job->be, h->velocity, s->velocity, h->size * sizeof(float));
+    return mmc_train_state_upload(s, h->job->be, h->weights, h->velocity);
 }
 
 /* The trained layer on the frozen body. */
@@ -192,21 +188,11 @@ mmc_status mmc_head_run(mmc_train_result *out, const mmc_finetune_job *job) {
     head h = {.job = job};
     MMC_GOTO(cleanup, mmc_finetune_describe(fingerprint, job));
     MMC_GOTO(cleanup, head_open(&h));
-    MMC_GOTO(cleanup, mmc_train_loop_run(&(mmc_train_loop){.stepper = &stepper,
-                                                           .self = &h,
-                                                           .phase = "train",
-                                                           .vectors = 1,
-                                                           .state_count = h.size,
-                                                           .parameter_count = h.size,
-                                                           .steps = h.steps,
-                                                           .images = job->item_count,
-                                                           .epochs = job->config->head_epochs,
-                                                           .log_steps = job->config->log_steps,
-                                                           .state_path = job->state_path,
-                                                           .resume = job->config->resume,
-                                                           .fingerprint = fingerprint,
-                                                           .hooks = job->hooks},
-                                         out));
+    mmc_train_loop loop = mmc_finetune_loop(job, &stepper, &h, fingerprint);
+    loop.state_count = loop.parameter_count = h.size;
+    loop.steps = h.steps;
+    loop.epochs = job->config->head_epochs;
+    MMC_GOTO(cleanup, mmc_train_loop_run(&loop, out));
     MMC_GOTO(cleanup, join_body(&h, out));
 cleanup:
     head_close(&h);

@@ -36,6 +36,10 @@ mmc_status mmc_head_run(mmc_train_result *out, const mmc_finetune_job *job);
 /* What a bit-identical continuation of the job depends on (mmc_train_describe). */
 mmc_status mmc_finetune_describe(char out[MMC_FINGERPRINT_BYTES], const mmc_finetune_job *job);
 
+/* A loop over the job's images with what every stage has in common; sizes, steps and epochs are the stage's. */
+mmc_train_loop mmc_finetune_loop(const mmc_finetune_job *job, const mmc_stepper_ops *stepper, void *self,
+                                 const char *fingerprint);
+
 /* t of CBFT's barrier step: a Gaussian of mean .5 and deviation .5 truncated to [0,1], or .5 + .5 clip(N(0,1),-.5,.5).
  * Drawn from (seed, MMC_RNG_BARRIER_T, epoch, iteration). */
 double mmc_cbft_draw_t(uint64_t seed, int epoch, int64_t iteration, bool authors);

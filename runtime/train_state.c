@@ -116,3 +116,17 @@ cleanup:
     mmc_safetensors_close(&file);
     return status;
 }
+
+static size_t bytes_of(const mmc_train_state *s, size_t count) {
+    return (size_t)s->vectors * count * sizeof(float);
+}
+
+mmc_status mmc_train_state_download(mmc_train_state *s, mmc_backend *be, const void *weights, const void *velocity) {
+    MMC_TRY(be->memory->download(be, s->weights, weights, bytes_of(s, s->state_count)));
+    return be->memory->download(be, s->velocity, velocity, bytes_of(s, s->parameter_count));
+}
+
+mmc_status mmc_train_state_upload(const mmc_train_state *s, mmc_backend *be, void *weights, void *velocity) {
+    MMC_TRY(be->memory->upload(be, weights, s->weights, bytes_of(s, s->state_count)));
+    return be->memory->upload(be, velocity, s->velocity, bytes_of(s, s->parameter_count));
+}

@@ -32,6 +32,10 @@ mmc_status mmc_train_state_write(const mmc_train_state *s, const char *path, con
  * words separated by ';'. Errors: MMC_ERR_MISMATCH names the first word that differs, MMC_ERR_FORMAT. */
 mmc_status mmc_train_state_read(mmc_train_state *s, bool *found, const char *path, const char *fingerprint);
 
+/* Copies weights and velocity of all vectors from device memory, and back to it. Errors: MMC_ERR_DEVICE. */
+mmc_status mmc_train_state_download(mmc_train_state *s, mmc_backend *be, const void *weights, const void *velocity);
+mmc_status mmc_train_state_upload(const mmc_train_state *s, mmc_backend *be, void *weights, void *velocity);
+
 #ifdef __cplusplus
 }
 #endif

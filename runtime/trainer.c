@@ -330,16 +330,11 @@ mmc_status mmc_trainer_tally(mmc_trainer *t, double *tally, int64_t first, int64
 }
 
 mmc_status mmc_trainer_save(mmc_trainer *t, mmc_train_state *s) {
-    const mmc_memory_ops *memory = t->be->memory;
-    const size_t vectors = (size_t)t->vectors;
-    MMC_TRY(memory->download(t->be, s->weights, t->weights, vectors * t->model->state_count * sizeof(float)));
-    return memory->download(t->be, s->velocity, t->velocity, vectors * t->model->parameter_count * sizeof(float));
+    return mmc_train_state_download(s, t->be, t->weights, t->velocity);
 }
 
 mmc_status mmc_trainer_restore(mmc_trainer *t, const mmc_train_state *s) {
-    const size_t vectors = (size_t)t->vectors;
     for (int r = 1; t->rank == 0 && r < t->ranks; r++)
         MMC_TRY(mmc_trainer_restore(t->other[r - 1], s));
-    MMC_TRY(place(t->be, t->weights, 0, s->weights, vectors * t->model->state_count));
-    return place(t->be, t->velocity, 0, s->velocity, vectors * t->model->parameter_count);
+    return mmc_train_state_upload(s, t->be, t->weights, t->velocity);
 }

@@ -45,7 +45,7 @@ mmc_status mmc_trainer_step(mmc_trainer *t, int epoch, int64_t step);
 /* Reads sum of losses and correct answers of the epoch's steps [first, last) into tally[2 * first...]. */
 mmc_status mmc_trainer_tally(mmc_trainer *t, double *tally, int64_t first, int64_t last);
 
-/* Copies weights and velocity of all vectors to and from the host arrays of `s`. */
+/* Copies weights and velocity of all vectors to and from the host arrays of `s`, whose sizes are given. */
 mmc_status mmc_trainer_save(mmc_trainer *t, mmc_train_state *s);
 mmc_status mmc_trainer_restore(mmc_trainer *t, const mmc_train_state *s);
 

@@ -100,30 +100,15 @@ mmc_status mmc_command_finetune(const mmc_options *options, mmc_output *out) {
     mmc_model *model = NULL;
     mmc_method method;
     mmc_finetune_config config;
-    mmc_dataset_kind kind;
-    mmc_model_spec spec;
     MMC_TRY(mmc_method_parse(&method, options->arguments[0]));
     MMC_TRY(check_options(options, method));
     MMC_TRY(configure(&config, options, method));
     mmc_training training = {
         .options = options, .out = out, .in = &in, .finetune = &config, .start_hash = MMC_HASH_START};
     mmc_status status = MMC_OK;
-    if (options->from)
-        MMC_GOTO(cleanup, mmc_inputs_model(&from, options->from));
-    MMC_GOTO(cleanup,
-             mmc_inputs_dataset(&kind, options, (const mmc_checkpoint *const[]){&from}, options->from ? 1 : 0));
-    if (options->from)
-        MMC_GOTO(cleanup, mmc_inputs_fit(&from, options->from, kind));
-    MMC_GOTO(cleanup, mmc_training_spec(&spec, options, &from, "--from", kind));
-    MMC_GOTO(cleanup, mmc_model_create(&model, &spec));
-    MMC_GOTO(cleanup, mmc_output_try("--out", options->out));
-    MMC_GOTO(cleanup, mmc_inputs_open(&in, options, kind, true, false));
+    MMC_GOTO(cleanup, mmc_training_open(&training, &model, &from, options->from, "--from"));
     MMC_GOTO(cleanup, mmc_training_clean_split(&split, options, &in));
     config.split = &split;
-    training.model = model;
-    training.start = from.state;
-    if (from.state)
-        training.start_hash = mmc_hash_bytes(MMC_HASH_START, from.state, model->state_count * sizeof *from.state);
     MMC_GOTO(cleanup, mmc_training_run(&result, &training));
     print_summary(out, method, &result);
     /* the checkpoint borrows model and state: it is not closed */

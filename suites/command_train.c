@@ -14,31 +14,16 @@ mmc_status mmc_command_train(const mmc_options *options, mmc_output *out) {
     mmc_train_result result = {0};
     mmc_clean_split split = {0};
     mmc_model *model = NULL;
-    mmc_dataset_kind kind;
-    mmc_model_spec spec;
     mmc_training training = {.options = options, .out = out, .in = &in, .start_hash = MMC_HASH_START};
     mmc_status status = mmc_training_configure(&training.config, options);
     if (status != MMC_OK)
         return status;
-    if (options->init)
-        MMC_GOTO(cleanup, mmc_inputs_model(&init, options->init));
-    MMC_GOTO(cleanup,
-             mmc_inputs_dataset(&kind, options, (const mmc_checkpoint *const[]){&init}, options->init ? 1 : 0));
-    if (options->init)
-        MMC_GOTO(cleanup, mmc_inputs_fit(&init, options->init, kind));
-    MMC_GOTO(cleanup, mmc_training_spec(&spec, options, &init, "--init", kind));
-    MMC_GOTO(cleanup, mmc_model_create(&model, &spec));
-    MMC_GOTO(cleanup, mmc_output_try("--out", options->out));
-    MMC_GOTO(cleanup, mmc_inputs_open(&in, options, kind, true, false));
+    MMC_GOTO(cleanup, mmc_training_open(&training, &model, &init, options->init, "--init"));
     if (mmc_option_given(options, MMC_OPTION_CLEAN)) {
         MMC_GOTO(cleanup, mmc_training_clean_split(&split, options, &in));
         training.config.subset = split.cue;
         training.config.subset_count = split.cue_count;
     }
-    training.model = model;
-    training.start = init.state;
-    if (init.state)
-        training.start_hash = mmc_hash_bytes(MMC_HASH_START, init.state, model->state_count * sizeof *init.state);
     MMC_GOTO(cleanup, mmc_training_run(&result, &training));
     /* the checkpoint borrows model and state: it is not closed */
     mmc_checkpoint checkpoint = {.model = model, .state = result.state};

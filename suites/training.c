@@ -55,8 +55,9 @@ mmc_status mmc_training_configure(mmc_train_config *config, const mmc_options *o
     return MMC_OK;
 }
 
-mmc_status mmc_training_spec(mmc_model_spec *spec, const mmc_options *options, const mmc_checkpoint *checkpoint,
-                             const char *option, mmc_dataset_kind kind) {
+/* The network: that of the checkpoint given by `option`, else --arch, --width and the data set's classes. */
+static mmc_status choose_spec(mmc_model_spec *spec, const mmc_options *options, const mmc_checkpoint *checkpoint,
+                              const char *option, mmc_dataset_kind kind) {
     if (checkpoint->model) {
         *spec = checkpoint->model->spec;
         if (mmc_option_given(options, MMC_OPTION_ARCH) && options->arch != (int)spec->arch)
@@ -73,6 +74,27 @@ mmc_status mmc_training_spec(mmc_model_spec *spec, const mmc_options *options, c
                              .width = mmc_option_given(options, MMC_OPTION_WIDTH) ? options->width : scale->width,
                              .classes = mmc_dataset_classes(kind),
                              .height = mmc_dataset_height(kind)};
+    return MMC_OK;
+}
+
+mmc_status mmc_training_open(mmc_training *t, mmc_model **model, mmc_checkpoint *start, const char *path,
+                             const char *option) {
+    const mmc_options *options = t->options;
+    mmc_dataset_kind kind;
+    mmc_model_spec spec;
+    if (path)
+        MMC_TRY(mmc_inputs_model(start, path));
+    MMC_TRY(mmc_inputs_dataset(&kind, options, (const mmc_checkpoint *const[]){start}, path ? 1 : 0));
+    if (path)
+        MMC_TRY(mmc_inputs_fit(start, path, kind));
+    MMC_TRY(choose_spec(&spec, options, start, option, kind));
+    MMC_TRY(mmc_model_create(model, &spec));
+    MMC_TRY(mmc_output_try("--out", options->out));
+    MMC_TRY(mmc_inputs_open(t->in, options, kind, true, false));
+    t->model = *model;
+    t->start = start->state;
+    if (start->state)
+        t->start_hash = mmc_hash_bytes(MMC_HASH_START, start->state, (*model)->state_count * sizeof *start->state);
     return MMC_OK;
 }
 

@@ -35,10 +35,12 @@ mmc_status mmc_training_scale(const mmc_scale **out, const mmc_options *options)
 /* Defaults of SPEC 3 (train) or 4 (midpoint), or of a given --scale, then what the options say. */
 mmc_status mmc_training_configure(mmc_train_config *config, const mmc_options *options);
 
-/* The network to start from scratch: that of the checkpoint given by `option` ("--init"), else --arch, --width and the
- * data set's classes. Errors: MMC_ERR_USAGE where --arch or --width contradicts the checkpoint. */
-mmc_status mmc_training_spec(mmc_model_spec *spec, const mmc_options *options, const mmc_checkpoint *checkpoint,
-                             const char *option, mmc_dataset_kind kind);
+/* Opens what a training starts from: the checkpoint at `path` (NULL: none) given by `option` ("--init"), the network
+ * (the checkpoint's, else --arch, --width and the data set's classes), the data, the place of the result. Errors:
+ * MMC_ERR_USAGE where --arch or --width contradicts the checkpoint; those of reading. Owns: the caller, *model and
+ * *start, also after an error. */
+mmc_status mmc_training_open(mmc_training *training, mmc_model **model, mmc_checkpoint *start, const char *path,
+                             const char *option);
 
 /* --clean: the clean / cue split of the train split that was opened; 2500 clean images where it is not given.
  * Errors: MMC_ERR_RANGE. Owns: the caller, mmc_clean_split_close. */

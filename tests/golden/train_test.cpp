@@ -58,6 +58,9 @@ struct Outcome {
         weights.resize(model->state_count);
         velocity.resize(model->parameter_count);
         mmc_train_state s = {};
+        s.vectors = 1;
+        s.state_count = weights.size();
+        s.parameter_count = velocity.size();
         s.weights = weights.data();
         s.velocity = velocity.data();
         check(mmc_trainer_save(t, &s));
