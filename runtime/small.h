@@ -52,7 +52,7 @@ typedef struct mmc_small_config {
 #define MMC_SMALL_DEFAULTS                                                                                             \
     {                                                                                                                  \
         .inputs = 128, .hidden = 512, .train = 50000, .test = 10000, .margin = .1, .output = MMC_SMALL_PM1,            \
-        .bias = .1, .start = .07, .epochs = 100, .batch = 64, .lr = 1000, .momentum = .9                               \
+        .bias = .1, .start = .07, .loss = MMC_MLP_SQUARED, .epochs = 100, .batch = 64, .lr = 1000, .momentum = .9      \
     }
 mmc_small_config mmc_small_defaults(void);
 
