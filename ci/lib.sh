@@ -68,6 +68,24 @@ mmc_build() {
     }
 }
 
+# mmc_bench_peers NAME PROGRAM MODULES ARGUMENT...: runs ci/NAME (_ for -) .py against the PyTorch programs in MMC_PEERS by MMC_PYTHON, or
+# says why it cannot (77). PROGRAM is one of those programs, MODULES what that Python must have.
+mmc_bench_peers() {
+    local name=$1 program=$2 modules=$3 python=${MMC_PYTHON:-python3} peers=${MMC_PEERS:-}
+    shift 3
+    if [ -z "$peers" ] || [ ! -e "$peers/$program" ]; then
+        echo "$name: skipped: MMC_PEERS does not name the folder of the PyTorch programs ($program)" >&2
+        exit 77
+    fi
+    if ! "$python" -c "import $modules" 2>/dev/null; then
+        echo "$name: skipped: $python lacks one of $modules; set MMC_PYTHON" >&2
+        exit 77
+    fi
+    mmc_build release mmcbench >&2
+    unset MMC_PEERS MMC_PYTHON # the program reads MMC_ names as options
+    exec "$python" "$MMC_ROOT/ci/${name//-/_}.py" --program "$MMC_ROOT/build/release/mmcbench" --peers "$peers" "$@"
+}
+
 # mmc_clang_tool NAME: the command of clang's tool whose verdict counts, nothing where it is not installed. Layout and lint
 # differ from release to release: only this one's are the project's.
 MMC_CLANG_RELEASE=14
