@@ -1,15 +1,14 @@
 #include "suites/cost.h"
 
+#include "runtime/point.h"
+
 #include "suites/small.h"
 
 #include <math.h>
 
-/* Batch norm's running average forgets: .9^158 < 2^-24, earlier batches are left out (SPEC 4). */
-enum { MOMENTUM_BATCHES = 158 };
-
 static double bn_images(const mmc_path_config *c, const mmc_split *train) {
     double images = c->bn_images && c->bn_images < train->count ? c->bn_images : train->count;
-    return c->bn == MMC_BN_MOMENTUM ? fmin(images, (double)MOMENTUM_BATCHES * c->bn_batch) : images;
+    return c->bn == MMC_BN_MOMENTUM ? fmin(images, (double)MMC_BN_MOMENTUM_BATCHES * c->bn_batch) : images;
 }
 
 static double dataset_bytes(const mmc_dataset *d) {
@@ -95,7 +94,7 @@ static void count_small(mmc_job_cost *out, const mmc_job *job, const mmc_scale *
     }
     out->flop += product * (4 * out->images[MMC_PASS_TRAIN] + 2 * out->images[MMC_PASS_EVAL]);
     for (int i = 0; i < MMC_ROOFLINE_DEVICES; i++)
-        out->roofline_s[i] = out->flop / mmc_roofline_devices()[i].flop_per_s;
+        out->roofline_s[i] = out->flop / mmc_roofline_devices()[i].peaks.flop_per_s;
     out->memory_bytes = 4.0 * (each * seeds * (c.train * (c.inputs + 2.0) + 3 * product));
 }
 

@@ -2,6 +2,7 @@
 #include "suites/rates.h"
 
 #include "reports/record.h"
+#include "reports/select.h"
 #include "runtime/clock.h"
 #include "runtime/data.h"
 #include "runtime/network.h"
@@ -85,14 +86,11 @@ cleanup:
 /* --- what bench measured -------------------------------------------------------------------------------------------
  */
 
-static bool same(const char *a, const char *b) {
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 /* A path evaluation, timed under the conditions of this run. */
 static bool usable(const mmc_record *r, const mmc_backend *be) {
-    return same(r->suite, "bench") && same(r->metric, "images_per_s") && r->value > 0 && same(r->backend, be->name) &&
-           same(r->provider, be->provider) && same(r->precision, be->precision) && same(r->device, be->device) &&
+    return mmc_same_text(r->suite, "bench") && mmc_same_text(r->metric, "images_per_s") && r->value > 0 &&
+           mmc_same_text(r->backend, be->name) && mmc_same_text(r->provider, be->provider) &&
+           mmc_same_text(r->precision, be->precision) && mmc_same_text(r->device, be->device) &&
            r->threads == be->threads;
 }
 
@@ -102,7 +100,7 @@ static mmc_status bench_rate(known_rate *out, const mmc_rates *rates, const mmc_
     for (size_t i = 0; i < rates->records.count; i++) {
         const mmc_record *r = &rates->records.rows[i];
         mmc_dataset_kind kind;
-        if (usable(r, rates->be) && same(r->arch, mmc_arch_name(spec->arch)) && r->width == spec->width &&
+        if (usable(r, rates->be) && mmc_same_text(r->arch, mmc_arch_name(spec->arch)) && r->width == spec->width &&
             mmc_dataset_parse(&kind, r->dataset) == MMC_OK && mmc_dataset_height(kind) == spec->height)
             found = r;
     }

@@ -1,9 +1,12 @@
 #include "suites/roofline.h"
 
-#include <math.h>
+#include "runtime/bench.h"
 
 /* A100 80 GB SXM: 156 TFLOP/s tf32, 2039 GB/s; H100 SXM: 494.7 TFLOP/s, 3350 GB/s (NVIDIA's data sheets, dense). */
-static const mmc_roofline_device devices[MMC_ROOFLINE_DEVICES] = {{"A100", 156e12, 2039e9}, {"H100", 494.7e12, 3350e9}};
+static const mmc_roofline_device devices[MMC_ROOFLINE_DEVICES] = {
+    {"A100", {.flop_per_s = 156e12, .bytes_per_s = 2039e9}},
+    {"H100", {.flop_per_s = 494.7e12, .bytes_per_s = 3350e9}},
+};
 
 enum { ELEMENT = 4 };
 
@@ -35,7 +38,7 @@ static cost head_cost(const mmc_model *model, mmc_pass pass) {
 }
 
 static double seconds(const mmc_roofline_device *device, cost c) {
-    return fmax(c.flop / device->flop_per_s, c.bytes / device->bytes_per_s);
+    return mmc_bench_roofline_s(&device->peaks, c.flop, c.bytes);
 }
 
 const mmc_roofline_device *mmc_roofline_devices(void) {

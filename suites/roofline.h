@@ -14,6 +14,7 @@
 #define MMC_SUITES_ROOFLINE_H
 
 #include "runtime/model.h"
+#include "runtime/timer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,7 +32,7 @@ typedef enum mmc_pass {
 /* Dense tf32 peak of the tensor cores and bandwidth of the memory, as published. */
 typedef struct mmc_roofline_device {
     const char *name;
-    double flop_per_s, bytes_per_s;
+    mmc_peaks peaks;
 } mmc_roofline_device;
 
 /* (MMC_ROOFLINE_DEVICES): A100 80G SXM, H100 SXM. */

@@ -58,7 +58,7 @@ TEST_F(Roofline, TallImagesTakeTwiceAsLong) {
 
 TEST_F(Roofline, NarrowNetworksAreBoundByMemory) {
     open(MMC_ARCH_RESNET18, 8, 32);
-    const double bytes_s = mmc_roofline_image_bytes(model, MMC_PASS_BN) / a100->bytes_per_s;
+    const double bytes_s = mmc_roofline_image_bytes(model, MMC_PASS_BN) / a100->peaks.bytes_per_s;
     EXPECT_NEAR(us(a100, MMC_PASS_BN), 1e6 * bytes_s, .1e6 * bytes_s);
 }
 
