@@ -1,5 +1,6 @@
 /* A job's full configuration: what its key is the hash of. Everything that its values depend on stands in it. */
 #include "runtime/match.h"
+#include "suites/json_object.h"
 #include "suites/small.h"
 
 #include <jansson.h>
@@ -85,55 +86,44 @@ mmc_path_config mmc_job_path_config(const mmc_job *job, const mmc_scale *scale) 
     return c;
 }
 
-/* json_object_set_new counts a failure once for all: the object is dropped as a whole. */
-typedef struct object {
-    json_t *json;
-    bool failed;
-} object;
-
-static void put(object *o, const char *name, json_t *value) {
-    if (json_object_set_new(o->json, name, value) != 0)
-        o->failed = true;
-}
-
-static void put_training(object *o, const mmc_train_config *c) {
+static void put_training(mmc_json_object *o, const mmc_train_config *c) {
     char schedule[128];
     mmc_schedule_format(schedule, sizeof schedule, &c->schedule);
-    put(o, "epochs", json_integer(c->epochs));
-    put(o, "batch", json_integer(c->batch));
-    put(o, "lr", json_real(c->lr));
-    put(o, "momentum", json_real(c->momentum));
-    put(o, "decay", json_real(c->decay));
-    put(o, "schedule", json_string(c->schedule_default ? "default" : schedule));
-    put(o, "cue", json_real(c->cue));
-    put(o, "seed", json_integer((json_int_t)c->seed));
+    mmc_json_put(o, "epochs", json_integer(c->epochs));
+    mmc_json_put(o, "batch", json_integer(c->batch));
+    mmc_json_put(o, "lr", json_real(c->lr));
+    mmc_json_put(o, "momentum", json_real(c->momentum));
+    mmc_json_put(o, "decay", json_real(c->decay));
+    mmc_json_put(o, "schedule", json_string(c->schedule_default ? "default" : schedule));
+    mmc_json_put(o, "cue", json_real(c->cue));
+    mmc_json_put(o, "seed", json_integer((json_int_t)c->seed));
 }
 
 /* Pre-training and the methods share the clean split. */
-static void put_clean_split(object *o, const mmc_job *job, const mmc_scale *scale) {
-    put(o, "clean", json_integer(scale->methods.clean));
-    put(o, "clean_split", json_string(scale->methods.clean_split_authors ? "authors" : "disjoint"));
-    put(o, "split_seed", json_integer((json_int_t)job->seed));
+static void put_clean_split(mmc_json_object *o, const mmc_job *job, const mmc_scale *scale) {
+    mmc_json_put(o, "clean", json_integer(scale->methods.clean));
+    mmc_json_put(o, "clean_split", json_string(scale->methods.clean_split_authors ? "authors" : "disjoint"));
+    mmc_json_put(o, "split_seed", json_integer((json_int_t)job->seed));
 }
 
-static void put_finetuning(object *o, const mmc_finetune_config *c) {
-    put(o, "epochs", json_integer(c->epochs));
-    put(o, "head_epochs", json_integer(c->head_epochs));
-    put(o, "batch", json_integer(c->batch));
-    put(o, "lr", json_real(c->lr));
-    put(o, "head_lr", json_real(c->head_lr));
-    put(o, "momentum", json_real(c->momentum));
-    put(o, "decay", json_real(c->decay));
-    put(o, "cue", json_real(c->cue));
-    put(o, "lambda", json_real(c->lambda));
-    put(o, "cosine", json_string(c->cosine_authors ? "authors" : "exact"));
-    put(o, "cbft_schedule", json_string(c->cbft_schedule_authors ? "authors" : "cosine"));
-    put(o, "barrier_t", json_string(c->barrier_t_authors ? "authors" : "truncated"));
-    put(o, "invariance", json_string(c->invariance_plain ? "plain" : "unit"));
-    put(o, "seed", json_integer((json_int_t)c->seed));
+static void put_finetuning(mmc_json_object *o, const mmc_finetune_config *c) {
+    mmc_json_put(o, "epochs", json_integer(c->epochs));
+    mmc_json_put(o, "head_epochs", json_integer(c->head_epochs));
+    mmc_json_put(o, "batch", json_integer(c->batch));
+    mmc_json_put(o, "lr", json_real(c->lr));
+    mmc_json_put(o, "head_lr", json_real(c->head_lr));
+    mmc_json_put(o, "momentum", json_real(c->momentum));
+    mmc_json_put(o, "decay", json_real(c->decay));
+    mmc_json_put(o, "cue", json_real(c->cue));
+    mmc_json_put(o, "lambda", json_real(c->lambda));
+    mmc_json_put(o, "cosine", json_string(c->cosine_authors ? "authors" : "exact"));
+    mmc_json_put(o, "cbft_schedule", json_string(c->cbft_schedule_authors ? "authors" : "cosine"));
+    mmc_json_put(o, "barrier_t", json_string(c->barrier_t_authors ? "authors" : "truncated"));
+    mmc_json_put(o, "invariance", json_string(c->invariance_plain ? "plain" : "unit"));
+    mmc_json_put(o, "seed", json_integer((json_int_t)c->seed));
 }
 
-static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const mmc_scale *scale) {
+static void put_paths(mmc_json_object *o, const mmc_plan *plan, const mmc_job *job, const mmc_scale *scale) {
     mmc_path_config c = mmc_job_path_config(job, scale);
     json_t *curves = json_array();
     for (int i = 0; i < job->curve_count; i++)
@@ -142,39 +132,39 @@ static void put_paths(object *o, const mmc_plan *plan, const mmc_job *job, const
                                                     job->bend[i] >= 0 ? plan->jobs[job->bend[i]].key : NULL, "match",
                                                     job->curves[i]->permuted ? plan->jobs[job->match].key : NULL)) != 0)
             o->failed = true;
-    put(o, "curves", curves);
-    put(o, "points", json_integer(c.points));
-    put(o, "bn", json_string(mmc_bn_name(c.bn)));
-    put(o, "bn_batch", json_integer(c.bn_batch));
-    put(o, "bn_images", json_integer(c.bn_images));
-    put(o, "train_images", json_integer(c.train_images));
-    put(o, "cue", json_real(job->cue));
-    put(o, "seed", json_integer((json_int_t)c.seed));
+    mmc_json_put(o, "curves", curves);
+    mmc_json_put(o, "points", json_integer(c.points));
+    mmc_json_put(o, "bn", json_string(mmc_bn_name(c.bn)));
+    mmc_json_put(o, "bn_batch", json_integer(c.bn_batch));
+    mmc_json_put(o, "bn_images", json_integer(c.bn_images));
+    mmc_json_put(o, "train_images", json_integer(c.train_images));
+    mmc_json_put(o, "cue", json_real(job->cue));
+    mmc_json_put(o, "seed", json_integer((json_int_t)c.seed));
 }
 
 static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_scale *scale, const mmc_backend *be,
                                 const mmc_run_data *data) {
     if (mmc_job_small(job))
         return mmc_small_job_configure(job, plan, scale, be);
-    object o = {.json = json_object()};
+    mmc_json_object o = {.json = json_object()};
     mmc_status status = MMC_OK;
     mmc_train_config train;
     mmc_finetune_config tune;
-    put(&o, "schema", json_integer(MMC_JOB_SCHEMA));
-    put(&o, "kind", json_string(mmc_job_kind_name(job->kind)));
-    put(&o, "dataset", json_string(mmc_dataset_name(job->dataset)));
-    put(&o, "data", json_string(data->digest[job->dataset]));
-    put(&o, "limit_train", json_integer(data->limit_train[job->dataset]));
-    put(&o, "limit_test", json_integer(data->limit_test[job->dataset]));
+    mmc_json_put(&o, "schema", json_integer(MMC_JOB_SCHEMA));
+    mmc_json_put(&o, "kind", json_string(mmc_job_kind_name(job->kind)));
+    mmc_json_put(&o, "dataset", json_string(mmc_dataset_name(job->dataset)));
+    mmc_json_put(&o, "data", json_string(data->digest[job->dataset]));
+    mmc_json_put(&o, "limit_train", json_integer(data->limit_train[job->dataset]));
+    mmc_json_put(&o, "limit_test", json_integer(data->limit_test[job->dataset]));
     if (job->kind == MMC_JOB_SHEET) {
-        put(&o, "seed", json_integer((json_int_t)job->seed));
+        mmc_json_put(&o, "seed", json_integer((json_int_t)job->seed));
     } else {
-        put(&o, "variant", json_string(job->variant));
-        put(&o, "arch", json_string(mmc_arch_name(job->arch)));
-        put(&o, "width", json_integer(scale->width));
-        put(&o, "backend", json_string(be->name));
-        put(&o, "provider", json_string(be->provider));
-        put(&o, "precision", json_string(be->precision));
+        mmc_json_put(&o, "variant", json_string(job->variant));
+        mmc_json_put(&o, "arch", json_string(mmc_arch_name(job->arch)));
+        mmc_json_put(&o, "width", json_integer(scale->width));
+        mmc_json_put(&o, "backend", json_string(be->name));
+        mmc_json_put(&o, "provider", json_string(be->provider));
+        mmc_json_put(&o, "precision", json_string(be->precision));
     }
     if (job->kind == MMC_JOB_TRAIN || job->kind == MMC_JOB_MIDPOINT) {
         MMC_GOTO(cleanup, mmc_job_train_config(&train, job, scale));
@@ -187,19 +177,19 @@ static mmc_status job_configure(mmc_job *job, const mmc_plan *plan, const mmc_sc
     if (job->kind == MMC_JOB_FINETUNE || job->pretrain)
         put_clean_split(&o, job, scale);
     if (job->kind == MMC_JOB_EVALUATE)
-        put(&o, "seed", json_integer((json_int_t)job->seed));
+        mmc_json_put(&o, "seed", json_integer((json_int_t)job->seed));
     if (job->kind == MMC_JOB_MATCH)
-        put(&o, "method", json_string(mmc_match_method_name(mmc_match_defaults().method)));
+        mmc_json_put(&o, "method", json_string(mmc_match_method_name(mmc_match_defaults().method)));
     if (job->kind == MMC_JOB_PATHS)
         put_paths(&o, plan, job, scale);
     if (job->kind == MMC_JOB_PATHS || job->kind == MMC_JOB_EVALUATE || job->kind == MMC_JOB_SHEET) {
-        put(&o, "test", json_boolean(job->test));
-        put(&o, "train", json_boolean(job->train));
+        mmc_json_put(&o, "test", json_boolean(job->test));
+        mmc_json_put(&o, "train", json_boolean(job->train));
     }
     if (job->from >= 0)
-        put(&o, "from", json_string(plan->jobs[job->from].key));
+        mmc_json_put(&o, "from", json_string(plan->jobs[job->from].key));
     if (job->to >= 0)
-        put(&o, "to", json_string(plan->jobs[job->to].key));
+        mmc_json_put(&o, "to", json_string(plan->jobs[job->to].key));
     job->config = o.failed ? NULL : json_dumps(o.json, JSON_SORT_KEYS | JSON_COMPACT);
     status = job->config ? mmc_run_digest(job->key, job->config)
                          : mmc_fail(MMC_ERR_MEMORY, "out of memory while describing %s", job->label);

@@ -3,6 +3,7 @@
 
 #include "runtime/file.h"
 #include "runtime/version.h"
+#include "suites/json_object.h"
 #include "suites/small.h"
 
 #include <dirent.h>
@@ -44,26 +45,6 @@ mmc_status mmc_run_directory_check(const char *directory) {
 }
 
 /* --- what is written ---------------------------------------------------------------------------------------------- */
-
-/* An object in the making; a value that could not be made or kept is seen at the end. */
-typedef struct object {
-    json_t *json;
-    bool failed;
-} object;
-
-static void put(object *o, const char *name, json_t *value) {
-    if (json_object_set_new(o->json, name, value) != 0)
-        o->failed = true;
-}
-
-/* Gives the finished object away; NULL: out of memory. */
-static json_t *finish(object *o) {
-    if (o->failed) {
-        json_decref(o->json);
-        o->json = NULL;
-    }
-    return o->json;
-}
 
 static json_t *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -116,37 +97,37 @@ static json_t *images_text(int32_t limit, const char *all) {
 /* The scale in words, as the report shows it; also what two runs are compared by. */
 static json_t *protocol(const mmc_plan_settings *s) {
     const mmc_scale *c = &s->scale;
-    object p = {.json = json_object()};
-    put(&p, "about", json_string(c->about));
-    put(&p, "width", text("%d", c->width));
-    put(&p, "train images", images_text(c->limit_train, "all"));
-    put(&p, "test images", images_text(c->limit_test, "all"));
-    put(&p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
-    put(&p, "fine-tuning without cues", fine_tuning_text(&c->fine_tune));
-    put(&p, "pre-training", training_text(&c->pretrain, "x0.1 after 40% and 80% of the epochs"));
-    put(&p, "methods", methods_text(&c->methods));
-    put(&p, "ways", ways_text(&c->methods));
-    put(&p, "seeds of tables", text("%d", c->table_seeds));
-    put(&p, "cue proportions of tables", cues_text(s, c->table_cues));
-    put(&p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
-    put(&p, "points", text("%d", c->points));
-    put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
-    put(&p, "batch norm images", images_text(c->bn_images, "the train split"));
-    put(&p, "train images evaluated", images_text(c->train_images, "the train split"));
+    mmc_json_object p = {.json = json_object()};
+    mmc_json_put(&p, "about", json_string(c->about));
+    mmc_json_put(&p, "width", text("%d", c->width));
+    mmc_json_put(&p, "train images", images_text(c->limit_train, "all"));
+    mmc_json_put(&p, "test images", images_text(c->limit_test, "all"));
+    mmc_json_put(&p, "training", training_text(&c->scratch, "x0.1 after 40% and 80% of the epochs"));
+    mmc_json_put(&p, "fine-tuning without cues", fine_tuning_text(&c->fine_tune));
+    mmc_json_put(&p, "pre-training", training_text(&c->pretrain, "x0.1 after 40% and 80% of the epochs"));
+    mmc_json_put(&p, "methods", methods_text(&c->methods));
+    mmc_json_put(&p, "ways", ways_text(&c->methods));
+    mmc_json_put(&p, "seeds of tables", text("%d", c->table_seeds));
+    mmc_json_put(&p, "cue proportions of tables", cues_text(s, c->table_cues));
+    mmc_json_put(&p, "bends", training_text(&c->midpoint, "x0.1 every 10 epochs"));
+    mmc_json_put(&p, "points", text("%d", c->points));
+    mmc_json_put(&p, "batch norm", text("%s, batches of %d", mmc_bn_name(c->bn), c->bn_batch));
+    mmc_json_put(&p, "batch norm images", images_text(c->bn_images, "the train split"));
+    mmc_json_put(&p, "train images evaluated", images_text(c->train_images, "the train split"));
     if (c->other_train)
-        put(&p, "images of other data sets",
-            text("the first %d of train, %d of test", (int)c->other_train, (int)c->other_test));
-    put(&p, "seeds", text("%d", c->seeds));
+        mmc_json_put(&p, "images of other data sets",
+                     text("the first %d of train, %d of test", (int)c->other_train, (int)c->other_test));
+    mmc_json_put(&p, "seeds", text("%d", c->seeds));
     for (int i = 0; i < s->suite_count; i++)
         if (mmc_suite_small(s->suites[i])) {
             char small[400];
             mmc_small_config_text(small, sizeof small, &c->small, c->small_seeds);
-            put(&p, "small model", json_string(small));
+            mmc_json_put(&p, "small model", json_string(small));
         }
-    put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
-    put(&p, "cue proportions", cues_text(s, c->cues));
-    put(&p, "cue proportions of fine-tuned models", cues_text(s, c->fine_tune_cues));
-    return finish(&p);
+    mmc_json_put(&p, "connected", text("dip at most %g points", 100 * c->connected_dip));
+    mmc_json_put(&p, "cue proportions", cues_text(s, c->cues));
+    mmc_json_put(&p, "cue proportions of fine-tuned models", cues_text(s, c->fine_tune_cues));
+    return mmc_json_finish(&p);
 }
 
 static json_t *datasets(const mmc_run_data *data) {
@@ -191,31 +172,31 @@ static json_t *filter_texts(const mmc_plan_settings *s) {
 /* What the results depend on: two runs may share a directory when these parts are equal. */
 static json_t *resolved(const mmc_plan_settings *s, const mmc_backend *be, const mmc_run_data *data) {
     const mmc_version *version = mmc_version_get();
-    object o = {.json = json_object()};
-    put(&o, "schema", json_integer(RUN_CONFIG_SCHEMA));
-    put(&o, "program", json_string("mmcbench"));
-    put(&o, "version", json_string(version->version));
-    put(&o, "scale", json_string(s->scale.name));
-    put(&o, "reduced", json_boolean(s->scale.reduced || data_partial(data)));
-    put(&o, "suites", suite_names(s));
-    put(&o, "filters", filter_texts(s));
-    put(&o, "seed", json_integer((json_int_t)s->seed));
-    put(&o, "arch", s->arch ? json_string(s->arch) : json_null());
-    put(&o, "dataset", s->dataset ? json_string(s->dataset) : json_null());
-    put(&o, "protocol", protocol(s));
-    put(&o, "datasets", datasets(data));
-    put(&o, "backend", json_string(be->name));
-    put(&o, "provider", json_string(be->provider));
-    put(&o, "precision", json_string(be->precision));
-    put(&o, "threads", json_integer(be->threads));
-    put(&o, "devices", json_integer(s->devices));
-    put(&o, "isa", json_string(be->isa));
-    put(&o, "libraries", json_string(be->libraries));
-    return finish(&o);
+    mmc_json_object o = {.json = json_object()};
+    mmc_json_put(&o, "schema", json_integer(RUN_CONFIG_SCHEMA));
+    mmc_json_put(&o, "program", json_string("mmcbench"));
+    mmc_json_put(&o, "version", json_string(version->version));
+    mmc_json_put(&o, "scale", json_string(s->scale.name));
+    mmc_json_put(&o, "reduced", json_boolean(s->scale.reduced || data_partial(data)));
+    mmc_json_put(&o, "suites", suite_names(s));
+    mmc_json_put(&o, "filters", filter_texts(s));
+    mmc_json_put(&o, "seed", json_integer((json_int_t)s->seed));
+    mmc_json_put(&o, "arch", s->arch ? json_string(s->arch) : json_null());
+    mmc_json_put(&o, "dataset", s->dataset ? json_string(s->dataset) : json_null());
+    mmc_json_put(&o, "protocol", protocol(s));
+    mmc_json_put(&o, "datasets", datasets(data));
+    mmc_json_put(&o, "backend", json_string(be->name));
+    mmc_json_put(&o, "provider", json_string(be->provider));
+    mmc_json_put(&o, "precision", json_string(be->precision));
+    mmc_json_put(&o, "threads", json_integer(be->threads));
+    mmc_json_put(&o, "devices", json_integer(s->devices));
+    mmc_json_put(&o, "isa", json_string(be->isa));
+    mmc_json_put(&o, "libraries", json_string(be->libraries));
+    return mmc_json_finish(&o);
 }
 
 /* Where and when: may differ between the processes of a run. */
-static void add_circumstances(object *o, const mmc_backend *be) {
+static void add_circumstances(mmc_json_object *o, const mmc_backend *be) {
     const mmc_version *version = mmc_version_get();
     struct utsname machine;
     char host[256] = "", created[32];
@@ -224,19 +205,19 @@ static void add_circumstances(object *o, const mmc_backend *be) {
     gmtime_r(&now, &utc);
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
     gethostname(host, sizeof host - 1);
-    put(o, "created", json_string(created));
-    put(o, "commit", json_string(version->commit));
-    put(o, "dirty", json_boolean(version->dirty));
-    put(o, "compiler", json_string(version->compiler));
-    put(o, "flags", json_string(version->flags));
-    put(o, "build_type", json_string(version->build_type));
-    put(o, "device", json_string(be->device));
+    mmc_json_put(o, "created", json_string(created));
+    mmc_json_put(o, "commit", json_string(version->commit));
+    mmc_json_put(o, "dirty", json_boolean(version->dirty));
+    mmc_json_put(o, "compiler", json_string(version->compiler));
+    mmc_json_put(o, "flags", json_string(version->flags));
+    mmc_json_put(o, "build_type", json_string(version->build_type));
+    mmc_json_put(o, "device", json_string(be->device));
     if (*be->why)
-        put(o, "backend_reason", json_string(be->why));
-    put(o, "host", json_string(host));
+        mmc_json_put(o, "backend_reason", json_string(be->why));
+    mmc_json_put(o, "host", json_string(host));
     if (uname(&machine) == 0)
-        put(o, "system", text("%s %s %s", machine.sysname, machine.release, machine.machine));
-    put(o, "memory_bytes", json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
+        mmc_json_put(o, "system", text("%s %s %s", machine.sysname, machine.release, machine.machine));
+    mmc_json_put(o, "memory_bytes", json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
 }
 
 /* --- joining ------------------------------------------------------------------------------------------------------ */
@@ -321,7 +302,7 @@ mmc_status mmc_run_config_join(const char *directory, const mmc_plan_settings *s
     char path[4096], *json = NULL;
     snprintf(path, sizeof path, "%s/config.json", directory);
     json_t *mine = resolved(settings, be, data);
-    object whole = {.json = json_deep_copy(mine)};
+    mmc_json_object whole = {.json = json_deep_copy(mine)};
     mmc_status status = MMC_OK;
     bool created = false;
     if (whole.json)
