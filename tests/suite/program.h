@@ -133,17 +133,16 @@ struct How {
     std::function<void(pid_t, const fs::path &)> meanwhile; // called with the process and its standard output
 };
 
-inline Result run(const std::vector<std::string> &words, const How &how = {}) {
-    Folder capture;
-    std::string out = how.out.empty() ? (capture / "out").string() : how.out, err = (capture / "err").string();
-    std::vector<std::string> all = words, settings = how.environment;
-    all.insert(all.begin(), MMC_PROGRAM);
+// A process begun: `words` with the program's path first, `settings` beside PATH and the sanitizers' as its
+// environment.
+inline pid_t start(std::vector<std::string> words, std::vector<std::string> settings, const std::string &out,
+                   const std::string &err) {
     for (const char *name : {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"})
         if (const char *value = getenv(name))
             settings.push_back(std::string(name) + "=" + value);
     settings.push_back("MMC_THREADS=1"); // tests run side by side: threads that spin would wait for each other
     std::vector<char *> argv, environment;
-    for (auto &w : all)
+    for (auto &w : words)
         argv.push_back(w.data());
     for (auto &s : settings)
         environment.push_back(s.data());
@@ -156,15 +155,29 @@ inline Result run(const std::vector<std::string> &words, const How &how = {}) {
         dup2(in, 0);
         dup2(o, 1);
         dup2(e, 2);
-        execve(MMC_PROGRAM, argv.data(), environment.data());
+        execve(argv[0], argv.data(), environment.data());
         _exit(127);
     }
-    if (how.meanwhile)
-        how.meanwhile(child, out);
+    return child;
+}
+
+// Exit code, or 1000 + the signal that ended it.
+inline int finish(pid_t child) {
     int status = 0;
     waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+inline Result run(const std::vector<std::string> &words, const How &how = {}) {
+    Folder capture;
+    std::string out = how.out.empty() ? (capture / "out").string() : how.out, err = (capture / "err").string();
+    std::vector<std::string> all = words;
+    all.insert(all.begin(), MMC_PROGRAM);
+    pid_t child = start(all, how.environment, out, err);
+    if (how.meanwhile)
+        how.meanwhile(child, out);
     Result result;
-    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    result.code = finish(child);
     if (how.out.empty())
         result.out = read_file(out);
     result.err = read_file(err);

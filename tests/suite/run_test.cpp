@@ -303,8 +303,8 @@ TEST_F(Run, ADryRunStatesTheShortestTimesOfNamedDevices) {
     ASSERT_EQ(go(&seen), MMC_OK) << mmc_error_message();
     const mmc_roofline_device *devices = mmc_roofline_devices();
     for (int i = 0; i < MMC_ROOFLINE_DEVICES; i++) {
-        EXPECT_GE(seen.total.roofline_s[i], seen.total.flop / devices[i].flop_per_s);
-        EXPECT_GE(seen.total.roofline_s[i], seen.total.bytes / devices[i].bytes_per_s * (1 - 1e-9));
+        EXPECT_GE(seen.total.roofline_s[i], seen.total.flop / devices[i].peaks.flop_per_s);
+        EXPECT_GE(seen.total.roofline_s[i], seen.total.bytes / devices[i].peaks.bytes_per_s * (1 - 1e-9));
     }
     EXPECT_LT(seen.total.roofline_s[1], seen.total.roofline_s[0]);
 }

@@ -17,36 +17,14 @@ class Slurm : public ::testing::Test {
     // The words behind the script's name; `slurm`: variables of the task.
     Task start(const std::vector<std::string> &words, const std::vector<std::string> &slurm, const std::string &log) {
         std::vector<std::string> all = words, settings = slurm;
-        all.insert(all.begin(), {"bash", MMC_SLURM_SCRIPT});
+        all.insert(all.begin(), {"/bin/bash", MMC_SLURM_SCRIPT});
         settings.push_back("MMC_PROGRAM=" MMC_PROGRAM);
-        settings.push_back("MMC_THREADS=1");
-        for (const char *name : {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"})
-            if (const char *value = getenv(name))
-                settings.push_back(std::string(name) + "=" + value);
-        std::vector<char *> argv, environment;
-        for (auto &w : all)
-            argv.push_back(w.data());
-        for (auto &s : settings)
-            environment.push_back(s.data());
-        argv.push_back(nullptr);
-        environment.push_back(nullptr);
         const std::string path = (folder / log).string();
-        pid_t child = fork();
-        if (child == 0) {
-            int in = open("/dev/null", O_RDONLY), out = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-            dup2(in, 0);
-            dup2(out, 1);
-            dup2(out, 2);
-            execve("/bin/bash", argv.data(), environment.data());
-            _exit(127);
-        }
-        return {child, path};
+        return {program::start(all, settings, path + ".out", path), path};
     }
 
     static int finish(const Task &task) {
-        int status = 0;
-        waitpid(task.pid, &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+        return program::finish(task.pid);
     }
 
     static std::vector<std::string> task(int id, int first, int step, int count) {

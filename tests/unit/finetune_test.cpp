@@ -6,6 +6,7 @@
 #include "tests/support/fake_device.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/toy_dataset.h"
+#include "tests/support/training.h"
 
 #include <gtest/gtest.h>
 
@@ -19,12 +20,7 @@
 
 namespace {
 
-struct Tuned {
-    mmc_status status;
-    std::string message;
-    std::vector<float> state;
-    std::vector<mmc_epoch_row> rows;
-    int64_t images;
+struct Tuned : Trained {
     double rate, validation;
 };
 
@@ -94,35 +90,8 @@ const mmc_method all[] = {MMC_METHOD_FT_MEDIUM,
                           MMC_METHOD_CBFT_NO_INVARIANCE,
                           MMC_METHOD_SCRATCH_CLEAN};
 
-/* Sets the flag after a number of progress reports of training. */
-struct Interrupt {
-    explicit Interrupt(int after) : left(after), flag(after == 0) {
-        hooks.progress.report = [](void *user, const mmc_progress_event *event) {
-            Interrupt *self = static_cast<Interrupt *>(user);
-            self->epochs.push_back(event->epoch);
-            if (--self->left == 0)
-                self->flag = 1;
-        };
-        hooks.progress.user = this;
-        hooks.progress.interrupted = &flag;
-    }
-    int left;
-    volatile sig_atomic_t flag;
-    std::vector<int> epochs;
-    mmc_train_hooks hooks = {};
-};
-
 void expect_same(const Tuned &a, const Tuned &b) {
-    ASSERT_EQ(b.status, MMC_OK) << b.message;
-    ASSERT_EQ(a.state.size(), b.state.size());
-    EXPECT_EQ(std::memcmp(a.state.data(), b.state.data(), a.state.size() * sizeof(float)), 0);
-    ASSERT_EQ(a.rows.size(), b.rows.size());
-    for (size_t i = 0; i < a.rows.size(); i++) {
-        EXPECT_EQ(a.rows[i].epoch, b.rows[i].epoch);
-        EXPECT_EQ(a.rows[i].loss, b.rows[i].loss);
-        EXPECT_EQ(a.rows[i].accuracy, b.rows[i].accuracy);
-        EXPECT_EQ(a.rows[i].lr, b.rows[i].lr);
-    }
+    expect_same(static_cast<const Trained &>(a), b);
     EXPECT_EQ(a.rate, b.rate);
 }
 

@@ -4,6 +4,7 @@
 #include "tests/golden/device.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/toy_dataset.h"
+#include "tests/support/training.h"
 
 #include <gtest/gtest.h>
 
@@ -15,14 +16,6 @@
 #include <vector>
 
 namespace {
-
-struct Trained {
-    mmc_status status;
-    std::string message;
-    std::vector<float> state;
-    std::vector<mmc_epoch_row> rows;
-    int64_t images;
-};
 
 class Train : public testing::Test {
   protected:
@@ -60,35 +53,6 @@ class Train : public testing::Test {
     golden::Backend be;
     mmc_train_config config;
 };
-
-/* Sets the flag after a number of progress reports (one a step). */
-struct Interrupt {
-    explicit Interrupt(int after) : left(after), flag(after == 0) {
-        hooks.progress.report = [](void *user, const mmc_progress_event *) {
-            Interrupt *self = static_cast<Interrupt *>(user);
-            if (--self->left == 0)
-                self->flag = 1;
-        };
-        hooks.progress.user = this;
-        hooks.progress.interrupted = &flag;
-    }
-    int left;
-    volatile sig_atomic_t flag;
-    mmc_train_hooks hooks = {};
-};
-
-void expect_same(const Trained &a, const Trained &b) {
-    ASSERT_EQ(b.status, MMC_OK) << b.message;
-    ASSERT_EQ(a.state.size(), b.state.size());
-    EXPECT_EQ(std::memcmp(a.state.data(), b.state.data(), a.state.size() * sizeof(float)), 0);
-    ASSERT_EQ(a.rows.size(), b.rows.size());
-    for (size_t i = 0; i < a.rows.size(); i++) {
-        EXPECT_EQ(a.rows[i].epoch, b.rows[i].epoch);
-        EXPECT_EQ(a.rows[i].loss, b.rows[i].loss);
-        EXPECT_EQ(a.rows[i].accuracy, b.rows[i].accuracy);
-        EXPECT_EQ(a.rows[i].lr, b.rows[i].lr);
-    }
-}
 
 } // namespace
 
