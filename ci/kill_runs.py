@@ -86,6 +86,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--runs", type=float, help="runs over which the kills spread; the default gives each about ten")
     parser.add_argument("--draw", type=int, default=1, help="seed of the random instants")
     parser.add_argument("run", nargs=argparse.REMAINDER, help="-- arguments of mmcbench run")
     args = parser.parse_args()
@@ -99,6 +100,7 @@ def main():
             sys.exit(f"kill_runs: the undisturbed run failed; see {log}")
         (args.out / "seconds").write_text(f"{time.monotonic() - start}\n")
     whole_s = float((args.out / "seconds").read_text())
+    longest_s = 2 * whole_s * (args.runs or args.kills / 10) / args.kills
     draw = random.Random(args.draw)
     kills = runs = 0
     good = True
@@ -108,8 +110,7 @@ def main():
         code = None
         while code is None:
             left = args.kills - kills
-            # whole runs hold as many kills as fit: a run is killed ten times on the average
-            code = run([*command, "--resume", "--out", str(killed)], log, draw.uniform(0, whole_s / 5) if left else None)
+            code = run([*command, "--resume", "--out", str(killed)], log, draw.uniform(0, longest_s) if left else None)
             kills += code is None
         same = code in (0, 1) and compare(whole, killed, killed.name)
         good = good and same
