@@ -13,7 +13,7 @@ static const mmc_scale quick = {
     .scratch = {.epochs = 5, .batch = 64, .lr = .04},
     .midpoint = {.epochs = 10, .batch = 64, .lr = .03, .schedule = "step:6,9:0.1"},
     .fine_tune = {.epochs = 3, .batch = 128},
-    .cues = {1.0},
+    .cues = {.9, 1.0},
     .fine_tune_cues = {.9, 1.0},
     .table_seeds = 1,
     .pretrain = {.epochs = 5, .batch = 64, .lr = .04},
