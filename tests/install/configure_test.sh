@@ -30,7 +30,10 @@ refused() { # NAME TEXT OPTION...
     says "$name" "$text"
 }
 
-configure off -DMMC_CUDA=OFF -DMMC_NVTX=OFF -DMMC_ONEDNN=OFF
+configure off -DMMC_CUDA=OFF -DMMC_NVTX=OFF -DMMC_ONEDNN=OFF || {
+    cat "$work/off.log" >&2
+    exit 1
+}
 says off 'backends cpu'
 says off 'CUDA off, as asked'
 says off 'cuDNN off, goes with CUDA'
