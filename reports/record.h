@@ -62,6 +62,18 @@ typedef struct mmc_record_set {
 mmc_status mmc_record_set_read(mmc_record_set *out, const char *run_directory);
 void mmc_record_set_close(mmc_record_set *set);
 
+/* How far the files of a run directory have been read: {0} at first, owned by the caller, of no use after an error. A
+ * torn last line counts as not read. */
+typedef struct mmc_record_cursor {
+    struct mmc_record_place *places;
+    size_t count;
+} mmc_record_cursor;
+
+/* As mmc_record_set_read, but only what was written since the cursor's last read; duplicates and failed attempts are
+ * looked for in that part alone. Errors: MMC_ERR_FORMAT too where a file is shorter than it was. */
+mmc_status mmc_record_set_read_new(mmc_record_set *out, mmc_record_cursor *cursor, const char *run_directory);
+void mmc_record_cursor_close(mmc_record_cursor *cursor);
+
 /* Hash of the fields by which rows are told apart: job, item, metric, t, set, split, seed. */
 uint64_t mmc_record_hash(const mmc_record *record);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum { LINE_LIMIT = 16 << 20, BLOCK_BYTES = 1 << 16, TEXT_FIELDS = 18 };
@@ -306,29 +307,71 @@ static mmc_status read_line(reader *r, const char *line, size_t size) {
     return status;
 }
 
-static mmc_status read_file(reader *r, const char *path) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return mmc_fail(MMC_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+typedef struct mmc_record_place {
+    long shard;
+    off_t bytes; /* of whole lines */
+    size_t lines;
+} mmc_record_place;
+
+static mmc_status read_lines(reader *r, mmc_record_place *place, FILE *file, const char *path) {
+    struct stat info;
+    if (fstat(fileno(file), &info) != 0 || fseeko(file, place->bytes, SEEK_SET) != 0)
+        return mmc_fail(MMC_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (info.st_size < place->bytes)
+        return mmc_fail(
+            MMC_ERR_FORMAT,
+            "%s: %lld bytes are left of %lld that were read before; nothing may be taken from the records of "
+            "a run that goes on",
+            path, (long long)info.st_size, (long long)place->bytes);
     mmc_status status = MMC_OK;
     char *line = NULL;
-    size_t capacity = 0, number = 0;
+    size_t capacity = 0;
     ssize_t length;
     while ((length = getline(&line, &capacity, file)) > 0) {
-        number++;
         if (line[length - 1] != '\n')
-            break; /* the torn last row of a killed run */
+            break; /* the torn last row of a killed run, or one that is being written */
         status = read_line(r, line, (size_t)length - 1);
         if (status != MMC_OK) {
-            mmc_fail_context(status, "%s, line %zu", path, number);
+            mmc_fail_context(status, "%s, line %zu", path, place->lines + 1);
             break;
         }
+        place->bytes += length;
+        place->lines++;
     }
     if (status == MMC_OK && ferror(file))
         status = mmc_fail(MMC_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     free(line);
+    return status;
+}
+
+static mmc_status read_file(reader *r, mmc_record_place *place, const char *path) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return mmc_fail(MMC_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    mmc_status status = read_lines(r, place, file, path);
     fclose(file);
     return status;
+}
+
+/* The cursor's place in a shard's file, its begin where none is known. */
+static mmc_status cursor_place(mmc_record_place **out, mmc_record_cursor *cursor, long shard) {
+    for (size_t i = 0; i < cursor->count; i++)
+        if (cursor->places[i].shard == shard) {
+            *out = &cursor->places[i];
+            return MMC_OK;
+        }
+    mmc_record_place *more = realloc(cursor->places, (cursor->count + 1) * sizeof *more);
+    if (!more)
+        return mmc_fail(MMC_ERR_MEMORY, "out of memory for the places of %zu files of records", cursor->count + 1);
+    cursor->places = more;
+    *out = &more[cursor->count++];
+    **out = (mmc_record_place){.shard = shard};
+    return MMC_OK;
+}
+
+void mmc_record_cursor_close(mmc_record_cursor *cursor) {
+    free(cursor->places);
+    *cursor = (mmc_record_cursor){0};
 }
 
 /* Shard number of a records file's name, -1 for any other name. */
@@ -377,6 +420,13 @@ static mmc_status list_shards(const char *run_directory, long **shards, size_t *
 }
 
 mmc_status mmc_record_set_read(mmc_record_set *out, const char *run_directory) {
+    mmc_record_cursor cursor = {0};
+    mmc_status status = mmc_record_set_read_new(out, &cursor, run_directory);
+    mmc_record_cursor_close(&cursor);
+    return status;
+}
+
+mmc_status mmc_record_set_read_new(mmc_record_set *out, mmc_record_cursor *cursor, const char *run_directory) {
     *out = (mmc_record_set){0};
     long *shards = NULL;
     size_t shard_count = 0;
@@ -393,8 +443,11 @@ mmc_status mmc_record_set_read(mmc_record_set *out, const char *run_directory) {
         else
             mmc_text_printf(&path, "%s/records-%ld.jsonl", run_directory, shards[i]);
         status = mmc_text_check(&path);
+        mmc_record_place *place = NULL;
         if (status == MMC_OK)
-            status = read_file(&r, path.data);
+            status = cursor_place(&place, cursor, shards[i]);
+        if (status == MMC_OK)
+            status = read_file(&r, place, path.data);
     }
     if (status == MMC_OK)
         status = drop_duplicates(out);

@@ -63,7 +63,7 @@ mmc_status mmc_rows_open(mmc_rows *out, const char *run_directory, int shard, co
 mmc_status mmc_rows_learn(mmc_rows *rows, const char *run_directory) {
     mmc_record_set set;
     mmc_status status = MMC_OK;
-    MMC_TRY(mmc_record_set_read(&set, run_directory));
+    MMC_TRY(mmc_record_set_read_new(&set, &rows->read, run_directory));
     for (size_t i = 0; i < set.count && status == MMC_OK; i++)
         status = known_add(rows, row_hash(&set.rows[i]));
     mmc_record_set_close(&set);
@@ -72,6 +72,7 @@ mmc_status mmc_rows_learn(mmc_rows *rows, const char *run_directory) {
 
 void mmc_rows_close(mmc_rows *rows) {
     mmc_record_writer_close(rows->writer);
+    mmc_record_cursor_close(&rows->read);
     free(rows->known);
     *rows = (mmc_rows){0};
 }

@@ -24,6 +24,7 @@ typedef struct mmc_rows {
     mmc_record_writer *writer;
     uint64_t *known; /* hashes of the rows that are there; open addressing, 0 is empty */
     size_t known_count, known_capacity;
+    mmc_record_cursor read; /* up to here the run's files are known */
     const mmc_backend *be;
     const mmc_scale *scale;
     const mmc_run_request *request;
@@ -36,7 +37,7 @@ mmc_status mmc_rows_open(mmc_rows *out, const char *run_directory, int shard, co
 void mmc_rows_close(mmc_rows *rows);
 
 /* Learns what other processes have written since: before a job that one of them may have begun, and before claims.
- * Errors: those of mmc_record_set_read. */
+ * Reads what was added since the last call. Errors: those of mmc_record_set_read_new. */
 mmc_status mmc_rows_learn(mmc_rows *rows, const char *run_directory);
 
 /* A record with what the run and the job know; job NULL: of no job. Its strings live as long as the job and the run. */

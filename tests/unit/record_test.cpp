@@ -220,6 +220,44 @@ TEST_F(Record, OfDuplicatesTheFirstCountsAcrossShards) {
     mmc_record_set_close(&set);
 }
 
+TEST_F(Record, ACursorGivesWhatWasAddedToAnyFileSinceItsLastRead) {
+    mmc_record_cursor cursor = {};
+    auto added = [&] {
+        mmc_record_set set;
+        EXPECT_EQ(mmc_record_set_read_new(&set, &cursor, folder.c_str()), MMC_OK) << mmc_error_message();
+        std::string jobs;
+        for (size_t i = 0; i < set.count; i++)
+            jobs += set.rows[i].job;
+        mmc_record_set_close(&set);
+        return jobs;
+    };
+    EXPECT_EQ(added(), "");
+    append(sample("a", 1));
+    append(sample("b", 1), 3);
+    EXPECT_EQ(added(), "ab");
+    EXPECT_EQ(added(), "");
+    append(sample("c", 1), 1);
+    append(sample("d", 1), 3);
+    std::string whole = get("records-3.jsonl");
+    put("records-3.jsonl", whole.substr(0, whole.size() - 1)); /* being written */
+    EXPECT_EQ(added(), "c");
+    put("records-3.jsonl", whole);
+    EXPECT_EQ(added(), "d");
+    mmc_record_set set;
+    put("records-3.jsonl", whole + "no JSON\n");
+    EXPECT_EQ(mmc_record_set_read_new(&set, &cursor, folder.c_str()), MMC_ERR_FORMAT);
+    EXPECT_NE(std::string(mmc_error_message()).find("records-3.jsonl, line 3"), std::string::npos)
+        << mmc_error_message();
+    mmc_record_cursor_close(&cursor);
+
+    put("records-3.jsonl", whole);
+    EXPECT_EQ(added(), "acbd") << "a new cursor";
+    put("records-3.jsonl", whole.substr(0, 10));
+    EXPECT_EQ(mmc_record_set_read_new(&set, &cursor, folder.c_str()), MMC_ERR_FORMAT);
+    EXPECT_NE(std::string(mmc_error_message()).find("were read before"), std::string::npos) << mmc_error_message();
+    mmc_record_cursor_close(&cursor);
+}
+
 TEST_F(Record, EachFieldOfTheKeyTellsRowsApart) {
     mmc_record_writer *writer = nullptr;
     ASSERT_EQ(mmc_record_writer_open(&writer, folder.c_str(), 0), MMC_OK);
