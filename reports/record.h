@@ -52,7 +52,8 @@ void mmc_record_writer_close(mmc_record_writer *writer);
 
 /* All records of a run directory, every records*.jsonl; strings owned by the set. Of two rows with the same job, item,
  * metric, t, set, split and seed the first counts. A row without value, t, set and split is a failed attempt: it is
- * left out where a later row of the same job, item and metric has a value. */
+ * left out where a later row of the same job, item and metric has a value, or, where it has no item, any later row of
+ * the job. */
 typedef struct mmc_record_set {
     mmc_record *rows;
     size_t count;

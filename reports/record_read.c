@@ -255,7 +255,8 @@ static mmc_status drop_duplicates(mmc_record_set *set) {
     return MMC_OK;
 }
 
-/* A failed attempt: a row without value that stands for all values of its job, item and metric. */
+/* A failed attempt: a row without value that stands for all values of its job, item and metric; without item, of its
+ * job. */
 static bool is_failure(const mmc_record *r) {
     return !isfinite(r->value) && !isfinite(r->t) && r->job && !r->set && !r->split && !same_text(r->metric, "claim");
 }
@@ -268,8 +269,8 @@ static void drop_superseded(mmc_record_set *set) {
         bool superseded = false;
         for (size_t k = i + 1; is_failure(r) && k < set->count && !superseded; k++) {
             const mmc_record *later = &set->rows[k];
-            superseded = isfinite(later->value) && same_text(later->job, r->job) && same_text(later->item, r->item) &&
-                         same_text(later->metric, r->metric);
+            superseded = isfinite(later->value) && same_text(later->job, r->job) &&
+                         (!r->item || (same_text(later->item, r->item) && same_text(later->metric, r->metric)));
         }
         if (!superseded)
             set->rows[kept++] = *r;

@@ -88,16 +88,17 @@ mmc_status mmc_job_write_failure(const mmc_execution *x, const mmc_job *job, con
         return write_null(x, job, mmc_job_item(item, job, "curve-train"), "accuracy", reason);
     case MMC_JOB_MIDPOINT:
         return write_null(x, job, mmc_job_item(item, job, mmc_bend_item(job)), "loss", reason);
-    case MMC_JOB_MATCH:
-        return write_null(x, job, mmc_job_item(item, job, "match"), "max_logit_difference", reason);
+    case MMC_JOB_MATCH: /* of these no row may have the key of a value that a later attempt measures: so none has an
+                           item */
+        return write_null(x, job, NULL, "score", reason);
     case MMC_JOB_SHEET:
         return write_null(x, job, "sheet", "sheet", reason);
     case MMC_JOB_SMALL_TRAIN:
     case MMC_JOB_SMALL_TABLE:
     case MMC_JOB_SMALL_PATHS:
-        return write_null(x, job, mmc_job_kind_name(job->kind), "loss", reason);
+        return write_null(x, job, NULL, "loss", reason);
     case MMC_JOB_SMALL_MAP:
-        return write_null(x, job, mmc_job_kind_name(job->kind), "density", reason);
+        return write_null(x, job, NULL, "density", reason);
     default:
         for (int i = 0; i < job->curve_count; i++)
             if (!mmc_curve_measured(x, job, job->curves[i]->item))

@@ -218,21 +218,24 @@ TEST_F(Run, WhatNeedsAFailedJobFailsWithItsReason) {
 TEST_F(Run, AFailedJobIsTriedAgainAndItsFailureForgotten) {
     ASSERT_EQ(go(), MMC_OK) << mmc_error_message();
     auto rows = toyRows(out), models = toyModels(out);
-    out = folder.path("again");
-    request.out = out.c_str();
-    std::string trap;
-    for (const auto &[key, value] : rows) // a bend, whose file cannot be written where a folder lies
-        if (key.find("midpoint images_per_s") != std::string::npos)
-            trap = out + "/artifacts/" + key.substr(0, key.find(' ')) + "/model.safetensors";
-    std::filesystem::create_directories(trap);
-    std::filesystem::copy(folder.path("run/config.json"), out + "/config.json");
-    request.resume = true;
-    EXPECT_EQ(go(), MMC_ERR_WRONG);
-    EXPECT_NE(toyRows(out), rows);
-    std::filesystem::remove(trap);
-    EXPECT_EQ(go(), MMC_OK) << mmc_error_message();
-    EXPECT_EQ(toyRows(out), rows);
-    EXPECT_EQ(toyModels(out), models);
+    for (const char *measured : {"midpoint images_per_s", "match max_logit_difference"}) {
+        out = folder.path(textOf(measured).substr(0, 5));
+        request.out = out.c_str();
+        std::string trap;
+        for (const auto &[key, value] : rows) // its file cannot be written where a folder lies
+            if (key.find(measured) != std::string::npos)
+                trap = out + "/artifacts/" + key.substr(0, key.find(' ')) + "/model.safetensors";
+        ASSERT_FALSE(trap.empty()) << measured;
+        std::filesystem::create_directories(trap);
+        std::filesystem::copy(folder.path("run/config.json"), out + "/config.json");
+        request.resume = true;
+        EXPECT_EQ(go(), MMC_ERR_WRONG) << measured;
+        EXPECT_NE(toyRows(out), rows) << measured;
+        std::filesystem::remove(trap);
+        EXPECT_EQ(go(), MMC_OK) << mmc_error_message();
+        EXPECT_EQ(toyRows(out), rows) << measured;
+        EXPECT_EQ(toyModels(out), models) << measured;
+    }
 }
 
 TEST_F(Run, ADryRunWritesNothing) {

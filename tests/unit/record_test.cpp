@@ -258,6 +258,33 @@ TEST_F(Record, ACursorGivesWhatWasAddedToAnyFileSinceItsLastRead) {
     mmc_record_cursor_close(&cursor);
 }
 
+TEST_F(Record, AFailedAttemptIsForgottenOnceMeasured) {
+    mmc_record failed = sample("a", NAN); /* of an item: only that item's value counts */
+    failed.t = NAN;
+    failed.set = failed.split = nullptr;
+    failed.reason = "no memory";
+    mmc_record whole = failed; /* of the whole job: any value does */
+    whole.job = "b";
+    whole.item = nullptr;
+    append(failed);
+    append(whole);
+    mmc_record other = sample("a", 1);
+    other.item = "another";
+    append(other);
+    append(sample("c", 1));
+    mmc_record_set set;
+    ASSERT_EQ(read(set), MMC_OK) << mmc_error_message();
+    EXPECT_EQ(set.count, 4u);
+    mmc_record_set_close(&set);
+    append(sample("a", 1));
+    append(sample("b", 1));
+    ASSERT_EQ(read(set), MMC_OK) << mmc_error_message();
+    ASSERT_EQ(set.count, 4u);
+    for (size_t i = 0; i < set.count; i++)
+        EXPECT_EQ(set.rows[i].value, 1);
+    mmc_record_set_close(&set);
+}
+
 TEST_F(Record, EachFieldOfTheKeyTellsRowsApart) {
     mmc_record_writer *writer = nullptr;
     ASSERT_EQ(mmc_record_writer_open(&writer, folder.c_str(), 0), MMC_OK);
